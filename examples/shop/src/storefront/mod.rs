@@ -1,0 +1,100 @@
+//! The storefront (axum): the page, the products and the checkout, which calls payments.
+
+mod basket;
+mod checkout;
+mod products;
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use tokio_util::sync::CancellationToken;
+
+use crate::telemetry::Telemetry;
+
+use self::checkout::Payments;
+use self::products::{PRODUCTS, Product};
+
+/// The other services' URLs.
+#[derive(Clone, Debug)]
+pub(crate) struct Neighbours {
+    pub(crate) payments: String,
+    pub(crate) viewer: String,
+}
+
+/// Serves until told to stop, on this thread and workers of its own.
+pub(crate) fn serve(
+    listener: TcpListener,
+    neighbours: Neighbours,
+    telemetry: &Telemetry,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    telemetry.claim_thread();
+    let workers = telemetry.clone();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("storefront")
+        .on_thread_start(move || workers.claim_thread())
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let app = app(&neighbours).map_err(io::Error::other)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
+    })
+}
+
+fn app(neighbours: &Neighbours) -> Result<Router, reqwest::Error> {
+    let payments = Payments::at(&neighbours.payments)?;
+    let viewer: Arc<str> = neighbours.viewer.as_str().into();
+    let api = Router::new()
+        .route("/api/products", get(products))
+        .route("/api/checkout", post(checkout::checkout))
+        .with_state(payments);
+    // The page and its files have no session yet, and are nobody's business in a trace.
+    let page = Router::new()
+        .route("/", get(page))
+        .with_state(viewer)
+        .route(
+            "/assets/shop.css",
+            get(|| async { asset("text/css", include_str!("assets/shop.css")) }),
+        )
+        .route(
+            "/assets/session.js",
+            get(|| async { asset("text/javascript", include_str!("assets/session.js")) }),
+        )
+        .route(
+            "/assets/shop.js",
+            get(|| async { asset("text/javascript", include_str!("assets/shop.js")) }),
+        );
+    Ok(api.merge(page))
+}
+
+#[derive(Template)]
+#[template(path = "storefront.html")]
+struct Page<'a> {
+    viewer: &'a str,
+}
+
+async fn page(State(viewer): State<Arc<str>>) -> Response {
+    match (Page { viewer: &viewer }).render() {
+        Ok(page) => ([(CACHE_CONTROL, "no-cache")], Html(page)).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+async fn products() -> Json<&'static [Product]> {
+    tracing::info!(products = PRODUCTS.len(), "showing the products");
+    Json(PRODUCTS)
+}
+
+fn asset(content_type: &'static str, text: &'static str) -> Response {
+    let headers = [(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-cache")];
+    (headers, text).into_response()
+}

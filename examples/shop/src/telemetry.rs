@@ -1,0 +1,167 @@
+//! Where the spans and log records of a service go: over OTLP to the viewer, and as text to stderr.
+//!
+//! The two services share a process but not their telemetry. Each has its own providers, and each of its
+//! threads reports to them and to nothing else. The threads that export have neither, so that sending
+//! telemetry makes no telemetry.
+
+use std::env;
+use std::time::Duration;
+
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
+use opentelemetry_otlp::{
+    ExporterBuildError, LogExporter, OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_LOGS_ENDPOINT,
+    OTEL_EXPORTER_OTLP_LOGS_PROTOCOL, OTEL_EXPORTER_OTLP_PROTOCOL,
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL, Protocol, SpanExporter,
+    WithExportConfig, WithHttpConfig,
+};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::logs::{BatchConfigBuilder as LogBatchConfig, BatchLogProcessor};
+use opentelemetry_sdk::trace::{BatchConfigBuilder as SpanBatchConfig, BatchSpanProcessor};
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use tracing::level_filters::LevelFilter;
+use tracing::{Dispatch, Subscriber};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
+
+/// Short, so that the viewer shows a request while the eye is still on it.
+const DELAY: Duration = Duration::from_millis(300);
+
+/// What stderr shows if `RUST_LOG` does not say.
+const DEFAULT_LOG: &str =
+    "info,actix_server=warn,opentelemetry=warn,opentelemetry_sdk=warn,opentelemetry_otlp=warn";
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TelemetryError {
+    #[error("{0}")]
+    Exporter(#[from] ExporterBuildError),
+    #[error("no HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+/// The telemetry of one service.
+#[derive(Clone, Debug)]
+pub(crate) struct Telemetry {
+    dispatch: Dispatch,
+    spans: SdkTracerProvider,
+    logs: SdkLoggerProvider,
+}
+
+impl Telemetry {
+    pub(crate) fn of(service: &'static str, viewer: &str) -> Result<Self, TelemetryError> {
+        let resource = Resource::builder().with_service_name(service).build();
+
+        let exporter =
+            Signal::TRACES.configure(SpanExporter::builder().with_http(), viewer)?.build()?;
+        let mut batches = SpanBatchConfig::default();
+        if !is_set("OTEL_BSP_SCHEDULE_DELAY") {
+            batches = batches.with_scheduled_delay(DELAY);
+        }
+        let spans = SdkTracerProvider::builder()
+            .with_resource(resource.clone())
+            .with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))
+            .with_span_processor(
+                BatchSpanProcessor::builder(exporter).with_batch_config(batches.build()).build(),
+            )
+            .build();
+
+        let exporter =
+            Signal::LOGS.configure(LogExporter::builder().with_http(), viewer)?.build()?;
+        let mut batches = LogBatchConfig::default();
+        if !is_set("OTEL_BLRP_SCHEDULE_DELAY") {
+            batches = batches.with_scheduled_delay(DELAY);
+        }
+        let logs = SdkLoggerProvider::builder()
+            .with_resource(resource)
+            .with_log_processor(
+                BatchLogProcessor::builder(exporter).with_batch_config(batches.build()).build(),
+            )
+            .build();
+
+        let subscriber = Registry::default()
+            .with(text())
+            .with(
+                tracing_opentelemetry::layer()
+                    .with_tracer(spans.tracer("shop"))
+                    // The viewer shows what the shop did, not where in its source or on which thread.
+                    .with_location(false)
+                    .with_threads(false)
+                    .with_tracked_inactivity(false)
+                    .with_filter(LevelFilter::INFO),
+            )
+            .with(OpenTelemetryTracingBridge::new(&logs).with_filter(LevelFilter::INFO));
+        Ok(Self { dispatch: Dispatch::new(subscriber), spans, logs })
+    }
+
+    /// From here on, all that happens on this thread is reported as this service's.
+    pub(crate) fn claim_thread(&self) {
+        let until_the_thread_ends = tracing::dispatcher::set_default(&self.dispatch);
+        std::mem::forget(until_the_thread_ends);
+    }
+
+    /// Sends what is still waiting. Blocks: not for an async thread.
+    pub(crate) fn shut_down(&self) {
+        for outcome in [self.spans.shutdown(), self.logs.shutdown()] {
+            if let Err(error) = outcome {
+                tracing::warn!("some telemetry was not delivered: {error}");
+            }
+        }
+    }
+}
+
+/// What the environment may say about where one kind of telemetry goes.
+struct Signal {
+    endpoint: &'static str,
+    protocol: &'static str,
+    path: &'static str,
+}
+
+impl Signal {
+    const TRACES: Self = Self {
+        endpoint: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
+        protocol: OTEL_EXPORTER_OTLP_TRACES_PROTOCOL,
+        path: "/v1/traces",
+    };
+    const LOGS: Self = Self {
+        endpoint: OTEL_EXPORTER_OTLP_LOGS_ENDPOINT,
+        protocol: OTEL_EXPORTER_OTLP_LOGS_PROTOCOL,
+        path: "/v1/logs",
+    };
+
+    /// Only what the environment leaves open is set here: what is set in code would win over it.
+    fn configure<B: WithExportConfig + WithHttpConfig>(
+        &self,
+        mut exporter: B,
+        viewer: &str,
+    ) -> Result<B, reqwest::Error> {
+        if !is_set(self.protocol) && !is_set(OTEL_EXPORTER_OTLP_PROTOCOL) {
+            exporter = exporter.with_protocol(Protocol::HttpBinary);
+        }
+        if !is_set(self.endpoint) && !is_set(OTEL_EXPORTER_OTLP_ENDPOINT) {
+            // The viewer is on this machine, whatever proxy leads out of it.
+            let direct = reqwest::blocking::Client::builder().no_proxy().build()?;
+            exporter =
+                exporter.with_endpoint(format!("{viewer}{}", self.path)).with_http_client(direct);
+        }
+        Ok(exporter)
+    }
+}
+
+/// As the OpenTelemetry specification has it: an empty variable is an unset one.
+fn is_set(variable: &str) -> bool {
+    env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
+
+/// Text on stderr for every thread that no service claimed: the viewer's, and those that export.
+pub(crate) fn log_to_stderr() {
+    let subscriber = Registry::default().with(text());
+    // It fails only if there is one already, and that one will do.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+fn text<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Layer<S> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
+    tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(filter)
+}

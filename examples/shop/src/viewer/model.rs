@@ -1,0 +1,155 @@
+//! What the viewer knows about a span, a log record and a session: the shapes that are stored, shown and
+//! answered as JSON.
+
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+/// Attributes as JSON values, in the order of their keys.
+pub(crate) type Attributes = Map<String, Value>;
+
+/// The attribute that says which session a span or a log record belongs to.
+pub(crate) const SESSION_ID: &str = "session.id";
+
+/// Severity numbers from here on are errors (OpenTelemetry's ERROR and FATAL ranges).
+pub(crate) const SEVERITY_ERROR: i32 = 17;
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Span {
+    pub(crate) service: String,
+    pub(crate) name: String,
+    pub(crate) trace_id: String,
+    pub(crate) span_id: String,
+    pub(crate) parent_span_id: Option<String>,
+    pub(crate) start: Timestamp,
+    pub(crate) end: Timestamp,
+    pub(crate) status: Status,
+    #[serde(skip)]
+    pub(crate) status_message: String,
+    pub(crate) attributes: Attributes,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Log {
+    pub(crate) service: String,
+    pub(crate) severity: String,
+    #[serde(skip)]
+    pub(crate) severity_number: i32,
+    pub(crate) body: String,
+    pub(crate) trace_id: Option<String>,
+    pub(crate) span_id: Option<String>,
+    pub(crate) time: Timestamp,
+    pub(crate) attributes: Attributes,
+}
+
+/// Everything that carries one session ID.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Session {
+    pub(crate) session_id: String,
+    pub(crate) spans: Vec<Span>,
+    pub(crate) logs: Vec<Log>,
+}
+
+/// One line of the list of sessions.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Summary {
+    pub(crate) session_id: String,
+    pub(crate) spans: u64,
+    pub(crate) logs: u64,
+    pub(crate) traces: u64,
+    /// Spans with an error status and log records of severity ERROR or worse.
+    pub(crate) errors: u64,
+    pub(crate) services: Vec<String>,
+    pub(crate) first_seen: Timestamp,
+    pub(crate) last_seen: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Status {
+    Unset,
+    Ok,
+    Error,
+}
+
+impl Status {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Unset => "unset",
+            Self::Ok => "ok",
+            Self::Error => "error",
+        }
+    }
+
+    pub(crate) fn from_stored(text: &str) -> Self {
+        match text {
+            "ok" => Self::Ok,
+            "error" => Self::Error,
+            _ => Self::Unset,
+        }
+    }
+}
+
+/// Nanoseconds since the Unix epoch, never negative.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Timestamp(i64);
+
+impl Timestamp {
+    /// `None` beyond the year 2262, where the nanoseconds no longer fit SQLite's integers.
+    pub(crate) fn from_unix_nanos(nanos: u64) -> Option<Self> {
+        i64::try_from(nanos).ok().map(Self)
+    }
+
+    pub(crate) fn from_stored(nanos: i64) -> Self {
+        Self(nanos.max(0))
+    }
+
+    pub(crate) fn nanos(self) -> i64 {
+        self.0
+    }
+
+    /// RFC 3339 in UTC, always with nine digits, so that the text sorts like the time.
+    pub(crate) fn rfc3339(self) -> String {
+        const FORMAT: &[BorrowedFormatItem<'_>] = format_description!(
+            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:9]Z"
+        );
+        self.format(FORMAT)
+    }
+
+    /// For people: the time of day in UTC, to the millisecond.
+    pub(crate) fn clock(self) -> String {
+        const FORMAT: &[BorrowedFormatItem<'_>] =
+            format_description!("[hour]:[minute]:[second].[subsecond digits:3]");
+        self.format(FORMAT)
+    }
+
+    fn format(self, format: &[BorrowedFormatItem<'_>]) -> String {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0))
+            .ok()
+            .and_then(|time| time.format(format).ok())
+            .unwrap_or_default()
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.rfc3339())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_nine_digits_and_a_z() {
+        assert_eq!(
+            Timestamp::from_stored(1_763_829_600_000_000_000).rfc3339(),
+            "2025-11-22T16:40:00.000000000Z"
+        );
+        assert_eq!(Timestamp::from_stored(i64::MAX).rfc3339(), "2262-04-11T23:47:16.854775807Z");
+        assert_eq!(Timestamp::from_unix_nanos(u64::MAX), None);
+    }
+}
