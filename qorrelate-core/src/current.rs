@@ -1,0 +1,137 @@
+//! The current session: reading it, and making one current.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use crate::id::SessionId;
+use crate::otel::{self, Attached, SessionScope};
+
+impl SessionId {
+    /// The session that the current code works for: in a handler and in what it calls, that of the
+    /// request.
+    ///
+    /// It is read from the current OpenTelemetry context of the thread. A task that is spawned, or a
+    /// thread that is started, is in no session until it is put into one with
+    /// [`scope`](Self::scope), [`enter`](Self::enter) or [`in_scope`](Self::in_scope).
+    ///
+    /// ```
+    /// # use qorrelate_core::SessionId;
+    /// assert_eq!(SessionId::current(), None);
+    ///
+    /// let id: SessionId = "abc".parse()?;
+    /// id.in_scope(|| assert_eq!(SessionId::current(), Some(id.clone())));
+    /// # Ok::<(), qorrelate_core::ParseSessionIdError>(())
+    /// ```
+    pub fn current() -> Option<Self> {
+        otel::current()
+    }
+
+    /// Runs a future with this as the current session: on every poll, and while it is dropped.
+    ///
+    /// Only the session is carried, not the span. To keep the span too, instrument the future as
+    /// ever: the two work in either order.
+    ///
+    /// ```
+    /// # use qorrelate_core::SessionId;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let id: SessionId = "abc".parse()?;
+    /// let task = tokio::spawn(id.scope(async { SessionId::current() }));
+    /// assert_eq!(task.await?.unwrap(), "abc");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn scope<F>(&self, future: F) -> InSession<F> {
+        InSession { scope: SessionScope::new(self.clone()), future: Some(future) }
+    }
+
+    /// Makes this the current session of the thread until the guard is dropped.
+    ///
+    /// For synchronous code. Holding the guard over an `.await` would make it current for whatever
+    /// else the thread runs; the compiler refuses that in futures that must be `Send`, and
+    /// [`scope`](Self::scope) is what such code needs.
+    ///
+    /// ```
+    /// # use qorrelate_core::SessionId;
+    /// let id: SessionId = "abc".parse()?;
+    /// let guard = id.enter();
+    /// assert_eq!(SessionId::current(), Some(id));
+    /// drop(guard);
+    /// assert_eq!(SessionId::current(), None);
+    /// # Ok::<(), qorrelate_core::ParseSessionIdError>(())
+    /// ```
+    pub fn enter(&self) -> SessionGuard {
+        SessionScope::new(self.clone()).enter()
+    }
+
+    /// Runs a closure with this as the current session: what to call inside of `spawn_blocking`,
+    /// `std::thread::spawn` and thread pools.
+    ///
+    /// ```
+    /// # use qorrelate_core::SessionId;
+    /// let id: SessionId = "abc".parse()?;
+    /// let thread = std::thread::spawn(move || id.in_scope(SessionId::current));
+    /// assert_eq!(thread.join().unwrap().unwrap(), "abc");
+    /// # Ok::<(), qorrelate_core::ParseSessionIdError>(())
+    /// ```
+    pub fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _guard = self.enter();
+        work()
+    }
+}
+
+/// Keeps a session current on this thread until it is dropped. See [`SessionId::enter`].
+#[must_use = "the session is current only as long as the guard lives"]
+pub struct SessionGuard {
+    /// `None` where the session was current already.
+    _attached: Option<Attached>,
+}
+
+impl SessionGuard {
+    pub(crate) const fn new(attached: Option<Attached>) -> Self {
+        Self { _attached: attached }
+    }
+}
+
+impl fmt::Debug for SessionGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionGuard").finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// A future in a session. See [`SessionId::scope`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct InSession<F> {
+        scope: SessionScope,
+        // `None` once it was dropped, in the session, by `drop`.
+        #[pin]
+        future: Option<F>,
+    }
+
+    impl<F> PinnedDrop for InSession<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let _guard = this.scope.enter();
+            this.future.set(None);
+        }
+    }
+}
+
+impl<F: Future> Future for InSession<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let _guard = this.scope.enter();
+        match this.future.as_pin_mut() {
+            Some(future) => future.poll(cx),
+            // Only `drop` takes the future away, and nothing polls what is being dropped.
+            None => Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Everything that touches OpenTelemetry, and nothing else does.
+
+mod context;
+#[cfg(feature = "otel-sdk")]
+mod log_processor;
+#[cfg(feature = "otel-sdk")]
+mod sampler;
+mod scope;
+mod server_timing;
+mod tag;
+
+pub use context::SessionContextExt;
+#[cfg(feature = "otel-sdk")]
+pub use log_processor::SessionLogProcessor;
+#[cfg(feature = "otel-sdk")]
+pub use sampler::SessionSampler;
+pub use scope::SessionScope;
+pub use server_timing::server_timing;
+
+pub(crate) use context::{current, is_current};
+pub(crate) use scope::Attached;
+pub(crate) use tag::tag_open_span;
+
+/// The attribute that carries the session ID on spans and log records: `session.id` (OpenTelemetry
+/// semantic conventions, "Session").
+pub const ATTRIBUTE: &str = "session.id";

@@ -1,0 +1,73 @@
+//! `session.id` on every span that starts in a session.
+
+use opentelemetry::trace::{Link, SpanKind, TraceId};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+
+use super::{ATTRIBUTE, SessionContextExt};
+use crate::id::SessionId;
+
+/// A sampler that adds `session.id` to every span started in a session, and leaves the decision to
+/// the sampler it wraps.
+///
+/// The sampler is the one place of the SDK that sees every span before it starts, its parent
+/// context and its attributes, so it alone can tag without ever writing `session.id` twice: a span
+/// that has the attribute already keeps it as it is. Spans that are sampled away are not tagged.
+///
+/// The session is that of the span's parent context; a span whose parent carries none (`parent:
+/// None`, or a parent given explicitly) belongs to the session that is current where it starts.
+///
+/// # Example
+///
+/// ```
+/// use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+/// use qorrelate_core::SessionSampler;
+///
+/// let provider = SdkTracerProvider::builder()
+///     .with_sampler(SessionSampler::new(Sampler::ParentBased(Box::new(Sampler::AlwaysOn))))
+///     .build();
+/// # let _ = provider;
+/// ```
+#[derive(Debug, Clone)]
+pub struct SessionSampler<S> {
+    inner: S,
+}
+
+impl<S> SessionSampler<S> {
+    /// Wraps the sampler that decides.
+    pub const fn new(inner: S) -> Self {
+        Self { inner }
+    }
+}
+
+impl<S: ShouldSample + Clone + 'static> ShouldSample for SessionSampler<S> {
+    fn should_sample(
+        &self,
+        parent_context: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        span_kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        let mut result =
+            self.inner.should_sample(parent_context, trace_id, name, span_kind, attributes, links);
+        if result.decision != SamplingDecision::Drop
+            && !is_tagged(attributes)
+            && !is_tagged(&result.attributes)
+            && let Some(id) = session_of(parent_context)
+        {
+            result.attributes.reserve_exact(1);
+            result.attributes.push(KeyValue::new(ATTRIBUTE, id.shared()));
+        }
+        result
+    }
+}
+
+fn is_tagged(attributes: &[KeyValue]) -> bool {
+    attributes.iter().any(|attribute| attribute.key.as_str() == ATTRIBUTE)
+}
+
+fn session_of(parent_context: Option<&Context>) -> Option<SessionId> {
+    parent_context.and_then(|context| context.session_id().cloned()).or_else(SessionId::current)
+}

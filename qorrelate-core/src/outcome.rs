@@ -1,0 +1,168 @@
+//! What became of the search for a session ID in one request.
+
+use std::cell::Cell;
+use std::fmt;
+
+use crate::grammar::ParseSessionIdError;
+use crate::id::SessionId;
+use crate::source::Source;
+
+/// What the layer or middleware found in a request: an ID, nothing, or something malformed.
+///
+/// A handler reads it with [`current`](Self::current), a hook is given it
+/// ([`Settings::on_outcome`](crate::Settings::on_outcome)), and it is reported once per request as a
+/// `tracing` event of level `DEBUG` and target `qorrelate`. It never holds bytes of a malformed ID.
+///
+/// # Example
+///
+/// ```
+/// use qorrelate_core::SessionIdOutcome;
+///
+/// fn describe(outcome: &SessionIdOutcome) -> String {
+///     match outcome {
+///         SessionIdOutcome::Found { id, source, .. } => format!("{id} in {source}"),
+///         SessionIdOutcome::Malformed { source, error, .. } => format!("{source}: {error}"),
+///         _ => "nothing".to_owned(),
+///     }
+/// }
+/// # let _ = describe;
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SessionIdOutcome {
+    /// A source had an accepted ID.
+    #[non_exhaustive]
+    Found {
+        /// The ID.
+        id: SessionId,
+        /// Where it was.
+        source: Source,
+    },
+    /// No source had anything.
+    #[non_exhaustive]
+    Missing {
+        /// The ID that was made instead, if the policy says so.
+        generated: Option<SessionId>,
+    },
+    /// No source had an accepted ID, and at least one had something malformed.
+    #[non_exhaustive]
+    Malformed {
+        /// Where it was; the first such source.
+        source: Source,
+        /// The rule that it broke, and its length.
+        error: ParseSessionIdError,
+        /// The ID that was made instead, if the policy says so.
+        generated: Option<SessionId>,
+    },
+}
+
+impl SessionIdOutcome {
+    /// The session that the request is handled in: what was found, or what was generated.
+    pub const fn session_id(&self) -> Option<&SessionId> {
+        match self {
+            Self::Found { id, .. } => Some(id),
+            Self::Missing { generated } | Self::Malformed { generated, .. } => generated.as_ref(),
+        }
+    }
+
+    /// The outcome of the request that is being handled on this thread. `None` outside of a layer or
+    /// middleware, in spawned tasks and on other threads.
+    ///
+    /// ```
+    /// # use qorrelate_core::SessionIdOutcome;
+    /// assert_eq!(SessionIdOutcome::current(), None);
+    /// ```
+    pub fn current() -> Option<Self> {
+        CURRENT
+            .try_with(|current| {
+                let outcome = current.take();
+                current.set(outcome.clone());
+                outcome
+            })
+            .ok()
+            .flatten()
+    }
+
+    /// A stable name: `found`, `missing` or `malformed`.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Found { .. } => "found",
+            Self::Missing { .. } => "missing",
+            Self::Malformed { .. } => "malformed",
+        }
+    }
+
+    /// The one debug line of a request.
+    pub(crate) fn report(&self) {
+        match self {
+            Self::Found { source, .. } => {
+                tracing::debug!(
+                    target: "qorrelate",
+                    outcome = self.as_str(),
+                    source = %source,
+                    "session ID found"
+                );
+            }
+            Self::Missing { generated } => {
+                tracing::debug!(
+                    target: "qorrelate",
+                    outcome = self.as_str(),
+                    generated = generated.is_some(),
+                    "the request has no session ID"
+                );
+            }
+            Self::Malformed { source, error, generated } => {
+                tracing::debug!(
+                    target: "qorrelate",
+                    outcome = self.as_str(),
+                    source = %source,
+                    rule = error.rule().as_str(),
+                    len = error.len(),
+                    generated = generated.is_some(),
+                    "session ID ignored: {error}"
+                );
+            }
+        }
+    }
+}
+
+impl fmt::Display for SessionIdOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Found { source, .. } => write!(f, "a session ID was found in {source}"),
+            Self::Missing { .. } => f.write_str("the request has no session ID"),
+            Self::Malformed { source, error, .. } => write!(f, "{error} (in {source})"),
+        }
+    }
+}
+
+thread_local! {
+    /// The outcome of the request that is being polled on this thread. It is not in the OpenTelemetry
+    /// context, so that a request without a session costs no allocation.
+    static CURRENT: Cell<Option<SessionIdOutcome>> = const { Cell::new(None) };
+}
+
+/// Makes an outcome current until it is dropped. It is moved there and back, so nothing is cloned.
+#[derive(Debug)]
+pub(crate) struct CurrentOutcome<'a> {
+    /// While this lives: what was current before.
+    outcome: &'a mut Option<SessionIdOutcome>,
+}
+
+impl<'a> CurrentOutcome<'a> {
+    pub(crate) fn enter(outcome: &'a mut Option<SessionIdOutcome>) -> Self {
+        swap_with_current(outcome);
+        Self { outcome }
+    }
+}
+
+impl Drop for CurrentOutcome<'_> {
+    fn drop(&mut self) {
+        swap_with_current(self.outcome);
+    }
+}
+
+/// Without effect on a thread that is shutting down.
+fn swap_with_current(outcome: &mut Option<SessionIdOutcome>) {
+    let _ = CURRENT.try_with(|current| *outcome = current.replace(outcome.take()));
+}

@@ -1,0 +1,35 @@
+//! Reading one member of W3C Baggage (<https://www.w3.org/TR/baggage/>).
+
+use std::borrow::Cow;
+
+use super::percent_decoded;
+
+/// What W3C Baggage, "Limits", asks every platform to pass on. A header that was sent to cost time
+/// is read no further.
+const MAX_MEMBERS: usize = 64;
+const MAX_BYTES: usize = 8192;
+
+/// The decoded values of the members of that key, over all lines.
+pub(super) fn values<'a>(
+    lines: impl Iterator<Item = &'a [u8]>,
+    key: &str,
+) -> impl Iterator<Item = Cow<'a, [u8]>> {
+    let mut bytes_left = MAX_BYTES;
+    lines
+        .flat_map(|line| line.split(|&byte| byte == b','))
+        .take(MAX_MEMBERS)
+        .take_while(move |member| {
+            // One more for the comma.
+            let fits = member.len() <= bytes_left;
+            bytes_left = bytes_left.saturating_sub(member.len() + 1);
+            fits
+        })
+        .filter_map(move |member| value_of(member, key.as_bytes()))
+}
+
+/// `list-member = key OWS "=" OWS value *( OWS ";" OWS property )`
+fn value_of<'a>(member: &'a [u8], key: &[u8]) -> Option<Cow<'a, [u8]>> {
+    let rest = member.trim_ascii_start().strip_prefix(key)?.trim_ascii_start();
+    let value = rest.strip_prefix(b"=")?.split(|&byte| byte == b';').next()?;
+    Some(percent_decoded(value.trim_ascii()))
+}
