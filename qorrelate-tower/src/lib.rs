@@ -1,1 +1,33 @@
-//! Qorrelate.
+#![doc = include_str!("docs/crate.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
+mod body;
+mod head;
+#[cfg(feature = "tower-http")]
+mod make_span;
+mod require;
+mod server_timing;
+mod session_id;
+
+pub use body::SessionBody;
+#[cfg(feature = "tower-http")]
+pub use make_span::SessionMakeSpan;
+pub use require::{RequireSessionId, RequireSessionIdLayer};
+pub use server_timing::{ServerTiming, ServerTimingLayer};
+pub use session_id::{SessionIdLayer, SessionIdService};
+
+/// The futures of the services.
+pub mod future {
+    pub use crate::require::ResponseFuture as RequireSessionIdFuture;
+    pub use crate::server_timing::ResponseFuture as ServerTimingFuture;
+    pub use crate::session_id::ResponseFuture as SessionIdFuture;
+}
+
+pub use qorrelate_core::{
+    ATTRIBUTE, BrokenRule, DEFAULT_HEADER, InvalidSetting, MAX_LEN, MissingSessionId,
+    ParseSessionIdError, Policy, RequestView, SessionContextExt, SessionGuard, SessionId,
+    SessionIdOutcome, SessionIdRules, Source,
+};
+#[cfg(feature = "otel-sdk")]
+pub use qorrelate_core::{SessionLogProcessor, SessionSampler};

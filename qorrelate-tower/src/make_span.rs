@@ -1,0 +1,91 @@
+//! The request span for tower-http's `TraceLayer`.
+
+use http::Request;
+use qorrelate_core::SessionId;
+use tower_http::trace::MakeSpan;
+use tracing::field::Empty;
+use tracing::{Level, Span};
+
+/// Makes the request span of tower-http's `TraceLayer` declare `session.id`, so that `fmt` logs show
+/// it on every line of the request.
+///
+/// With [`SessionIdLayer`](crate::SessionIdLayer) outside of the `TraceLayer` the span has the ID
+/// from the start; with it inside, the layer fills the field in.
+///
+/// The other fields are those of the OpenTelemetry semantic conventions, "HTTP server span", that
+/// are known when a request comes in: `http.request.method` and `url.path`. The query is left out:
+/// it may hold secrets.
+///
+/// # Example
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use qorrelate_tower::{SessionIdLayer, SessionMakeSpan};
+/// use tower_http::trace::TraceLayer;
+///
+/// let app: Router = Router::new()
+///     .route("/", get(|| async { "hello" }))
+///     .layer(TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()))
+///     .layer(SessionIdLayer::new());
+/// ```
+#[derive(Debug, Clone)]
+pub struct SessionMakeSpan {
+    level: Level,
+}
+
+impl SessionMakeSpan {
+    /// Spans of level `INFO`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { level: Level::INFO }
+    }
+
+    /// Spans of that level.
+    ///
+    /// ```
+    /// # use qorrelate_tower::SessionMakeSpan;
+    /// let make_span = SessionMakeSpan::new().level(tracing::Level::DEBUG);
+    /// # let _ = make_span;
+    /// ```
+    #[must_use]
+    pub const fn level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+}
+
+impl Default for SessionMakeSpan {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<B> MakeSpan<B> for SessionMakeSpan {
+    fn make_span(&mut self, request: &Request<B>) -> Span {
+        let session = SessionId::current();
+        // A span's level is part of its callsite, so each level needs a callsite of its own.
+        macro_rules! span {
+            ($level:expr) => {
+                tracing::span!(
+                    $level,
+                    "request",
+                    otel.kind = "server",
+                    http.request.method = %request.method(),
+                    url.path = request.uri().path(),
+                    session.id = Empty,
+                )
+            };
+        }
+        let span = match self.level {
+            Level::ERROR => span!(Level::ERROR),
+            Level::WARN => span!(Level::WARN),
+            Level::INFO => span!(Level::INFO),
+            Level::DEBUG => span!(Level::DEBUG),
+            Level::TRACE => span!(Level::TRACE),
+        };
+        if let Some(id) = session {
+            span.record(qorrelate_core::ATTRIBUTE, id.as_str());
+        }
+        span
+    }
+}

@@ -1,0 +1,116 @@
+//! The layer that tells the browser which trace its request became.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{HeaderName, HeaderValue, Request, Response};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// Appends a `Server-Timing` header with the trace of the request to each response, so that a
+/// browser recorder can link the request to its trace.
+///
+/// Put it inside of the tracing layer: outside of it there is no span left when the response comes
+/// back, and nothing is added. The OpenTelemetry span must be active, as tracing-opentelemetry makes
+/// it by default.
+///
+/// A page of another origin may read it only if the API sends `Timing-Allow-Origin`, and
+/// `Access-Control-Expose-Headers: Server-Timing` for `fetch`.
+///
+/// # Example
+///
+/// ```
+/// # #[cfg(feature = "tower-http")]
+/// # {
+/// use axum::{Router, routing::get};
+/// use qorrelate_tower::{ServerTimingLayer, SessionIdLayer, SessionMakeSpan};
+/// use tower_http::trace::TraceLayer;
+///
+/// let app: Router = Router::new()
+///     .route("/", get(|| async { "hello" }))
+///     .layer(ServerTimingLayer::new())
+///     .layer(TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()))
+///     .layer(SessionIdLayer::new());
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct ServerTimingLayer {}
+
+impl ServerTimingLayer {
+    /// A layer that appends `Server-Timing`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {}
+    }
+}
+
+impl<S> Layer<S> for ServerTimingLayer {
+    type Service = ServerTiming<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ServerTiming { inner }
+    }
+}
+
+/// The service that [`ServerTimingLayer`] makes.
+#[derive(Debug, Clone)]
+pub struct ServerTiming<S> {
+    inner: S,
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ServerTiming<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        ResponseFuture { future: self.inner.call(request) }
+    }
+}
+
+pin_project! {
+    /// The future of [`ServerTiming`].
+    #[derive(Debug)]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut result = ready!(self.project().future.poll(cx));
+        // The span is active during the poll, whichever way the tracing layer works.
+        if let Ok(response) = &mut result
+            && let Some(value) = qorrelate_core::server_timing()
+            && let Ok(value) = HeaderValue::try_from(value)
+        {
+            response.headers_mut().append(SERVER_TIMING, value);
+        }
+        Poll::Ready(result)
+    }
+}
+
+const _: () = {
+    const fn is_layer<T: Clone + Send + Sync + 'static>() {}
+    is_layer::<ServerTimingLayer>();
+    is_layer::<ServerTiming<()>>();
+    const fn is_future<T: Send + 'static>() {}
+    is_future::<ResponseFuture<()>>();
+};
