@@ -1,1 +1,29 @@
-//! Qorrelate.
+#![doc = include_str!("docs/crate.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
+mod body;
+mod head;
+mod require;
+mod server_timing;
+mod session_id;
+
+pub use body::SessionBody;
+pub use require::{RequireSessionIdMiddleware, RequireSessionIdService};
+pub use server_timing::{ServerTimingMiddleware, ServerTimingService};
+pub use session_id::{SessionIdMiddleware, SessionIdService};
+
+/// The futures of the services.
+pub mod future {
+    pub use crate::require::ResponseFuture as RequireSessionIdFuture;
+    pub use crate::server_timing::ResponseFuture as ServerTimingFuture;
+    pub use crate::session_id::ResponseFuture as SessionIdFuture;
+}
+
+pub use qorrelate_core::{
+    ATTRIBUTE, BrokenRule, DEFAULT_HEADER, InvalidSetting, MAX_LEN, MissingSessionId,
+    ParseSessionIdError, Policy, RequestView, SessionContextExt, SessionGuard, SessionId,
+    SessionIdOutcome, SessionIdRules, Source,
+};
+#[cfg(feature = "otel-sdk")]
+pub use qorrelate_core::{SessionLogProcessor, SessionSampler};
