@@ -12,12 +12,13 @@ use actix_web::http::header::HeaderMap;
 use actix_web::{App, HttpResponse, HttpServer, ResponseError, rt, web};
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
+use qorrelate_actix::{ServerTimingMiddleware, SessionId, SessionIdMiddleware};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::{Span, error, field, info, instrument, warn};
-use tracing_actix_web::{DefaultRootSpanBuilder, RootSpanBuilder, TracingLogger};
+use tracing::{Span, error, field, info, info_span, instrument, warn};
+use tracing_actix_web::{RootSpanBuilder, TracingLogger};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::telemetry::Telemetry;
@@ -39,7 +40,10 @@ pub(crate) fn serve(
                 // actix-web builds the app once on each of its worker threads: the place to claim them.
                 workers.claim_thread();
                 App::new()
-                    .wrap(TracingLogger::<ContinuedTrace>::new())
+                    .wrap(ServerTimingMiddleware::new())
+                    .wrap(TracingLogger::<ChargeSpan>::new())
+                    // The last wrap is the outermost: the session is known before the request's span starts.
+                    .wrap(SessionIdMiddleware::new())
                     .app_data(web::JsonConfig::default().error_handler(|error, _| {
                         ChargeError::Unreadable(error.to_string()).into()
                     }))
@@ -140,11 +144,22 @@ impl ResponseError for ChargeError {
 }
 
 /// The span of a request, as part of the caller's trace.
-struct ContinuedTrace;
+struct ChargeSpan;
 
-impl RootSpanBuilder for ContinuedTrace {
+impl RootSpanBuilder for ChargeSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
-        let span = tracing_actix_web::root_span!(request);
+        let method = request.method().as_str();
+        let route = request.match_pattern().unwrap_or_default();
+        let span = info_span!(
+            "request",
+            otel.name = format!("{method} {route}"),
+            otel.kind = "server",
+            otel.status_code = field::Empty,
+            http.request.method = method,
+            http.route = route,
+            http.response.status_code = field::Empty,
+            session.id = SessionId::current().map(field::display),
+        );
         let caller = TraceContextPropagator::new().extract(&Headers(request.headers()));
         // It fails only if nothing exports spans, and then there is no trace to continue.
         let _ = span.set_parent(caller);
@@ -155,7 +170,14 @@ impl RootSpanBuilder for ContinuedTrace {
         span: Span,
         outcome: &Result<ServiceResponse<B>, actix_web::Error>,
     ) {
-        DefaultRootSpanBuilder::on_request_end(span, outcome);
+        let status = match outcome {
+            Ok(response) => response.status(),
+            Err(error) => error.as_response_error().status_code(),
+        };
+        span.record("http.response.status_code", status.as_u16());
+        if status.is_server_error() {
+            span.record("otel.status_code", "ERROR");
+        }
     }
 }
 

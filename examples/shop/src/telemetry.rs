@@ -5,6 +5,7 @@
 //! telemetry makes no telemetry.
 
 use std::env;
+use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider as _;
@@ -20,6 +21,7 @@ use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::logs::{BatchConfigBuilder as LogBatchConfig, BatchLogProcessor};
 use opentelemetry_sdk::trace::{BatchConfigBuilder as SpanBatchConfig, BatchSpanProcessor};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use qorrelate_tower::{SessionLogProcessor, SessionSampler};
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Subscriber};
 use tracing_subscriber::layer::SubscriberExt;
@@ -61,7 +63,7 @@ impl Telemetry {
         }
         let spans = SdkTracerProvider::builder()
             .with_resource(resource.clone())
-            .with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))
+            .with_sampler(SessionSampler::new(Sampler::ParentBased(Box::new(Sampler::AlwaysOn))))
             .with_span_processor(
                 BatchSpanProcessor::builder(exporter).with_batch_config(batches.build()).build(),
             )
@@ -75,6 +77,8 @@ impl Telemetry {
         }
         let logs = SdkLoggerProvider::builder()
             .with_resource(resource)
+            // Before the one that exports, which takes the record as it is by then.
+            .with_log_processor(SessionLogProcessor::new())
             .with_log_processor(
                 BatchLogProcessor::builder(exporter).with_batch_config(batches.build()).build(),
             )
@@ -88,6 +92,7 @@ impl Telemetry {
                     // The viewer shows what the shop did, not where in its source or on which thread.
                     .with_location(false)
                     .with_threads(false)
+                    .with_target(false)
                     .with_tracked_inactivity(false)
                     .with_filter(LevelFilter::INFO),
             )
@@ -163,5 +168,9 @@ pub(crate) fn log_to_stderr() {
 
 fn text<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Layer<S> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
-    tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(filter)
+    tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .compact()
+        .with_filter(filter)
 }

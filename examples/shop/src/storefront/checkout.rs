@@ -13,6 +13,7 @@ use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry_http::HeaderInjector;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
+use qorrelate_tower::SessionId;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::sleep;
@@ -136,11 +137,15 @@ async fn request_charge(
     TraceContextPropagator::new()
         .inject_context(&Context::current(), &mut HeaderInjector(&mut headers));
 
-    let request = payments
+    let mut request = payments
         .client
         .post(&*payments.charge)
         .headers(headers)
         .json(&json!({ "order": order, "amount_cents": amount_cents }));
+    // And works for the same session.
+    if let Some(session) = SessionId::current() {
+        request = request.header("x-session-id", session.as_str());
+    }
     let answer = request.send().await?;
     let status = answer.status();
     Span::current().record("http.response.status_code", status.as_u16());

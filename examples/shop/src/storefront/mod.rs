@@ -9,13 +9,18 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use opentelemetry::trace::TraceContextExt;
+use opentelemetry::{Context, KeyValue};
+use qorrelate_tower::{ServerTimingLayer, SessionIdLayer, SessionMakeSpan};
 use tokio_util::sync::CancellationToken;
+use tower_http::trace::TraceLayer;
 
 use crate::telemetry::Telemetry;
 
@@ -56,7 +61,12 @@ fn app(neighbours: &Neighbours) -> Result<Router, reqwest::Error> {
     let api = Router::new()
         .route("/api/products", get(products))
         .route("/api/checkout", post(checkout::checkout))
-        .with_state(payments);
+        .route_layer(middleware::from_fn(describe_span))
+        .with_state(payments)
+        .layer(ServerTimingLayer::new())
+        .layer(TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()))
+        // The last layer is the outermost: the session is known before the request's span starts.
+        .layer(SessionIdLayer::new());
     // The page and its files have no session yet, and are nobody's business in a trace.
     let page = Router::new()
         .route("/", get(page))
@@ -92,6 +102,18 @@ async fn page(State(viewer): State<Arc<str>>) -> Response {
 async fn products() -> Json<&'static [Product]> {
     tracing::info!(products = PRODUCTS.len(), "showing the products");
     Json(PRODUCTS)
+}
+
+/// Which route it is and how it ended, is only known further in than where the span starts.
+async fn describe_span(route: MatchedPath, request: Request, next: Next) -> Response {
+    let context = Context::current();
+    let span = context.span();
+    span.update_name(format!("{} {}", request.method(), route.as_str()));
+    span.set_attribute(KeyValue::new("http.route", route.as_str().to_owned()));
+    let response = next.run(request).await;
+    let status = i64::from(response.status().as_u16());
+    span.set_attribute(KeyValue::new("http.response.status_code", status));
+    response
 }
 
 fn asset(content_type: &'static str, text: &'static str) -> Response {
