@@ -24,6 +24,7 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use qorrelate_tower::{SessionLogProcessor, SessionSampler};
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Subscriber};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
@@ -94,9 +95,9 @@ impl Telemetry {
                     .with_threads(false)
                     .with_target(false)
                     .with_tracked_inactivity(false)
-                    .with_filter(LevelFilter::INFO),
+                    .with_filter(exported()),
             )
-            .with(OpenTelemetryTracingBridge::new(&logs).with_filter(LevelFilter::INFO));
+            .with(OpenTelemetryTracingBridge::new(&logs).with_filter(exported()));
         Ok(Self { dispatch: Dispatch::new(subscriber), spans, logs })
     }
 
@@ -157,6 +158,16 @@ impl Signal {
 /// As the OpenTelemetry specification has it: an empty variable is an unset one.
 fn is_set(variable: &str) -> bool {
     env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
+
+/// What is worth reporting: not that a server has started, and nothing about the reporting itself.
+fn exported() -> Targets {
+    Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_target("actix_server", LevelFilter::WARN)
+        .with_target("hyper", LevelFilter::OFF)
+        .with_target("opentelemetry", LevelFilter::OFF)
+        .with_target("reqwest", LevelFilter::OFF)
 }
 
 /// Text on stderr for every thread that no service claimed: the viewer's, and those that export.

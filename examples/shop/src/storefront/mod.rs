@@ -76,6 +76,10 @@ fn app(neighbours: &Neighbours) -> Result<Router, reqwest::Error> {
             get(|| async { asset("text/css", include_str!("assets/shop.css")) }),
         )
         .route(
+            "/assets/pictures.svg",
+            get(|| async { asset("image/svg+xml", include_str!("assets/pictures.svg")) }),
+        )
+        .route(
             "/assets/session.js",
             get(|| async { asset("text/javascript", include_str!("assets/session.js")) }),
         )

@@ -7,7 +7,6 @@ pub(super) struct Product {
     pub(super) sku: &'static str,
     pub(super) name: &'static str,
     pub(super) about: &'static str,
-    pub(super) picture: &'static str,
     pub(super) price_cents: u64,
 }
 
@@ -16,28 +15,24 @@ pub(super) const PRODUCTS: &[Product] = &[
         sku: "mug",
         name: "Enamel mug",
         about: "Survives the dishwasher and the code review.",
-        picture: "☕",
         price_cents: 1_450,
     },
     Product {
         sku: "notebook",
         name: "Dotted notebook",
         about: "For what does not fit in a commit message.",
-        picture: "📓",
         price_cents: 990,
     },
     Product {
         sku: "lamp",
         name: "Desk lamp",
         about: "Warm light for late deployments.",
-        picture: "💡",
         price_cents: 5_900,
     },
     Product {
         sku: "yacht",
         name: "Model yacht, gold plated",
         about: "More than any card allows: payments will decline it.",
-        picture: "⛵",
         price_cents: 249_900,
     },
 ];

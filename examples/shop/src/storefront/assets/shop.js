@@ -30,8 +30,12 @@
   function showProducts() {
     $('products').replaceChildren(...products.map((product) => {
       const card = element('li', 'product');
-      const picture = element('span', 'picture', product.picture);
+      const picture = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+      picture.setAttribute('class', 'picture');
       picture.setAttribute('aria-hidden', 'true');
+      const drawing = document.createElementNS('http://www.w3.org/2000/svg', 'use');
+      drawing.setAttribute('href', `/assets/pictures.svg#${product.sku}`);
+      picture.append(drawing);
       const add = element('button', '', 'Add');
       add.dataset.sku = product.sku;
       add.setAttribute('aria-label', `Add ${product.name}`);
