@@ -66,6 +66,8 @@ pub(super) struct SpanRow {
 pub(super) struct LogRow {
     pub(super) anchor: String,
     pub(super) body: String,
+    /// The attributes, on one line with the message.
+    pub(super) fields: Vec<(String, String)>,
     pub(super) severity: String,
     /// `error`, `warn`, `info` or `debug`: the words the style sheet knows.
     pub(super) level: &'static str,
@@ -253,10 +255,12 @@ fn log_row(
         ("service".to_owned(), log.service.clone()),
         ("time".to_owned(), log.time.rfc3339()),
     ];
-    details.extend(attribute_lines(&log.attributes));
+    let fields: Vec<_> = attribute_lines(&log.attributes).collect();
+    details.extend(fields.iter().cloned());
     LogRow {
         anchor: anchor.to_owned(),
         body: log.body.clone(),
+        fields,
         severity: log.severity.clone(),
         level: match log.severity_number {
             SEVERITY_ERROR.. => "error",
