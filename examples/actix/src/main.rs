@@ -1,0 +1,114 @@
+//! The smallest actix-web app whose log lines, spans and log records carry the session of each
+//! request.
+//!
+//! `cargo run -p example-actix [PORT]`, then
+//! `curl -H 'X-Session-ID: abc-123-xyz' http://127.0.0.1:3011/hello`
+
+use std::error::Error;
+use std::io::{self, IsTerminal as _};
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::{App, HttpServer, web};
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use qorrelate_actix::{SessionId, SessionIdMiddleware, SessionLogProcessor, SessionSampler};
+use tracing::{Span, info, instrument};
+use tracing_actix_web::{DefaultRootSpanBuilder, RootSpanBuilder, TracingLogger, root_span};
+use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+
+const DEFAULT_PORT: u16 = 3011;
+
+#[actix_web::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    set_up_telemetry()?;
+
+    let server = HttpServer::new(|| {
+        App::new()
+            .route("/hello", web::get().to(hello))
+            // Makes the span of each request: the one below.
+            .wrap(TracingLogger::<SessionSpan>::new())
+            // The last wrap is the outermost: the session is known before the request's span starts.
+            .wrap(SessionIdMiddleware::new())
+    });
+
+    let port = std::env::args().nth(1).map_or(Ok(DEFAULT_PORT), |port| port.parse())?;
+    let server = server.bind(("127.0.0.1", port))?;
+    for address in server.addrs() {
+        eprintln!("listening on http://{address}");
+    }
+    server.run().await?;
+    Ok(())
+}
+
+/// With `SessionId` in place of `Option<SessionId>`, a request without a session is answered 400.
+async fn hello(session: Option<SessionId>) -> String {
+    let greeting = greeting();
+    match session {
+        Some(id) => format!("{greeting}, session {id}\n"),
+        None => format!("{greeting}, whoever you are\n"),
+    }
+}
+
+/// A span of our own, and a log line in it: neither mentions the session, both carry it.
+#[instrument]
+fn greeting() -> &'static str {
+    info!("choosing a greeting");
+    "hello"
+}
+
+/// The usual span of tracing-actix-web, with the field `session.id`, so that the log lines on stderr
+/// show it.
+struct SessionSpan;
+
+impl RootSpanBuilder for SessionSpan {
+    fn on_request_start(request: &ServiceRequest) -> Span {
+        root_span!(request, session.id = SessionId::current().as_ref().map(SessionId::as_str))
+    }
+
+    fn on_request_end<B: MessageBody>(
+        span: Span,
+        outcome: &Result<ServiceResponse<B>, actix_web::Error>,
+    ) {
+        DefaultRootSpanBuilder::on_request_end(span, outcome);
+    }
+}
+
+/// Log lines go to stderr. Spans and log records go to stdout, as OpenTelemetry exports them: in an
+/// app of your own, to your collector.
+fn set_up_telemetry() -> Result<(), TryInitError> {
+    let resource = Resource::builder().with_service_name("example-actix").build();
+    let spans = SdkTracerProvider::builder()
+        .with_resource(resource.clone())
+        // Decides as the sampler in it does, and tags what is sampled with `session.id`.
+        .with_sampler(SessionSampler::new(Sampler::ParentBased(Box::new(Sampler::AlwaysOn))))
+        .with_simple_exporter(opentelemetry_stdout::SpanExporter::default())
+        .build();
+    let logs = SdkLoggerProvider::builder()
+        .with_resource(resource)
+        // Before the exporter, which takes a record as it is by then.
+        .with_log_processor(SessionLogProcessor::new())
+        .with_simple_exporter(opentelemetry_stdout::LogExporter::default())
+        .build();
+
+    let what = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+    tracing_subscriber::registry()
+        .with(what.from_env_lossy())
+        .with(fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()))
+        .with(
+            tracing_opentelemetry::layer()
+                .with_tracer(spans.tracer("example-actix"))
+                // Less to read on stdout; for no other reason.
+                .with_location(false)
+                .with_threads(false)
+                .with_tracked_inactivity(false),
+        )
+        .with(OpenTelemetryTracingBridge::new(&logs))
+        .try_init()
+}

@@ -1,0 +1,111 @@
+//! The smallest hyper server whose log lines, spans and log records carry the session of each request.
+//!
+//! `cargo run -p example-hyper [PORT]`, then
+//! `curl -H 'X-Session-ID: abc-123-xyz' http://127.0.0.1:3013/hello`
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::io::{self, IsTerminal as _};
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use qorrelate_tower::{
+    SessionId, SessionIdLayer, SessionLogProcessor, SessionMakeSpan, SessionSampler,
+};
+use tokio::net::TcpListener;
+use tower::ServiceBuilder;
+use tower_http::trace::TraceLayer;
+use tracing::{info, instrument, warn};
+use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+
+const DEFAULT_PORT: u16 = 3013;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    set_up_telemetry()?;
+
+    let service = ServiceBuilder::new()
+        // The first layer of a `ServiceBuilder` is the outermost: the session is known before the
+        // request's span starts.
+        .layer(SessionIdLayer::new())
+        // Makes the span of each request. `SessionMakeSpan` declares the field `session.id` in it,
+        // so that the log lines on stderr show it.
+        .layer(TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()))
+        .service_fn(hello);
+    let service = TowerToHyperService::new(service);
+
+    let port = std::env::args().nth(1).map_or(Ok(DEFAULT_PORT), |port| port.parse())?;
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    eprintln!("listening on http://{}", listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .serve_connection(TokioIo::new(stream), service.clone());
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                warn!("a connection failed: {error}");
+            }
+        });
+    }
+}
+
+/// hyper has no extractors: the session of the request is the current one.
+async fn hello(_request: Request<Incoming>) -> Result<Response<String>, Infallible> {
+    let greeting = greeting();
+    Ok(Response::new(match SessionId::current() {
+        Some(id) => format!("{greeting}, session {id}\n"),
+        None => format!("{greeting}, whoever you are\n"),
+    }))
+}
+
+/// A span of our own, and a log line in it: neither mentions the session, both carry it.
+#[instrument]
+fn greeting() -> &'static str {
+    info!("choosing a greeting");
+    "hello"
+}
+
+/// Log lines go to stderr. Spans and log records go to stdout, as OpenTelemetry exports them: in an
+/// app of your own, to your collector.
+fn set_up_telemetry() -> Result<(), TryInitError> {
+    let resource = Resource::builder().with_service_name("example-hyper").build();
+    let spans = SdkTracerProvider::builder()
+        .with_resource(resource.clone())
+        // Decides as the sampler in it does, and tags what is sampled with `session.id`.
+        .with_sampler(SessionSampler::new(Sampler::ParentBased(Box::new(Sampler::AlwaysOn))))
+        .with_simple_exporter(opentelemetry_stdout::SpanExporter::default())
+        .build();
+    let logs = SdkLoggerProvider::builder()
+        .with_resource(resource)
+        // Before the exporter, which takes a record as it is by then.
+        .with_log_processor(SessionLogProcessor::new())
+        .with_simple_exporter(opentelemetry_stdout::LogExporter::default())
+        .build();
+
+    let what = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+    tracing_subscriber::registry()
+        .with(what.from_env_lossy())
+        .with(fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()))
+        .with(
+            tracing_opentelemetry::layer()
+                .with_tracer(spans.tracer("example-hyper"))
+                // Less to read on stdout; for no other reason.
+                .with_location(false)
+                .with_threads(false)
+                .with_tracked_inactivity(false),
+        )
+        .with(OpenTelemetryTracingBridge::new(&logs))
+        .try_init()
+}
