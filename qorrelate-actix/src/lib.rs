@@ -5,11 +5,15 @@
 mod body;
 mod head;
 mod require;
+#[cfg(feature = "tracing-actix-web")]
+mod root_span;
 mod server_timing;
 mod session_id;
 
 pub use body::SessionBody;
 pub use require::{RequireSessionIdMiddleware, RequireSessionIdService};
+#[cfg(feature = "tracing-actix-web")]
+pub use root_span::SessionRootSpanBuilder;
 pub use server_timing::{ServerTimingMiddleware, ServerTimingService};
 pub use session_id::{SessionIdMiddleware, SessionIdService};
 

@@ -63,6 +63,17 @@ impl SessionId {
     /// assert_eq!(SessionId::current(), None);
     /// # Ok::<(), qorrelate_core::ParseSessionIdError>(())
     /// ```
+    ///
+    /// ```compile_fail
+    /// # use qorrelate_core::SessionId;
+    /// fn spawn(_: impl Future + Send) {}
+    ///
+    /// let id: SessionId = "abc".parse().unwrap();
+    /// spawn(async move {
+    ///     let _guard = id.enter(); // not `Send`
+    ///     std::future::ready(()).await;
+    /// });
+    /// ```
     pub fn enter(&self) -> SessionGuard {
         SessionScope::new(self.clone()).enter()
     }

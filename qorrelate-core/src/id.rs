@@ -42,6 +42,21 @@ use crate::grammar::{self, MAX_LEN, ParseSessionIdError, WellFormed};
 /// assert_eq!(error.len(), 20);
 /// # Ok::<(), qorrelate_core::ParseSessionIdError>(())
 /// ```
+///
+/// Nothing but parsing makes one, and nothing changes one:
+///
+/// ```compile_fail,E0423
+/// let id = qorrelate_core::SessionId(std::sync::Arc::from("abc"));
+/// ```
+///
+/// ```compile_fail,E0277
+/// let id: qorrelate_core::SessionId = "abc".into();
+/// ```
+///
+/// ```compile_fail,E0614
+/// let mut id: qorrelate_core::SessionId = "abc".parse().unwrap();
+/// *id = *"abd";
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(Arc<str>);
 
@@ -86,6 +101,10 @@ impl SessionId {
         Self::from_uuid(uuid::Uuid::now_v7())
     }
 
+    pub(crate) fn from_well_formed(id: WellFormed<'_>) -> Self {
+        Self(Arc::from(id.as_str()))
+    }
+
     /// For UUIDs that carry a version, and so are never nil.
     #[cfg(feature = "uuid")]
     fn from_uuid(uuid: uuid::Uuid) -> Self {
@@ -99,17 +118,11 @@ impl SessionId {
     }
 }
 
-impl From<WellFormed<'_>> for SessionId {
-    fn from(id: WellFormed<'_>) -> Self {
-        Self(Arc::from(id.as_str()))
-    }
-}
-
 impl TryFrom<&[u8]> for SessionId {
     type Error = ParseSessionIdError;
 
     fn try_from(bytes: &[u8]) -> Result<Self, Self::Error> {
-        grammar::check(bytes, MAX_LEN).map(Self::from)
+        grammar::check(bytes, MAX_LEN).map(Self::from_well_formed)
     }
 }
 

@@ -117,9 +117,10 @@ impl<N> RequestSession<N> {
     /// they poll, so the first poll looks for an open span once more.
     fn tag_late(&mut self) {
         if std::mem::take(&mut self.untagged)
-            && let Some(scope) = &self.scope
+            && let Some(scope) = &mut self.scope
             && !otel::tag_open_span(scope.session_id())
         {
+            let _guard = scope.enter();
             self.settings.hint_at_layer_order();
         }
     }

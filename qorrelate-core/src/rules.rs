@@ -31,8 +31,10 @@ pub struct SessionIdRules {
     max_len: usize,
     #[cfg(feature = "uuid")]
     uuid_only: bool,
-    predicate: Option<Arc<dyn Fn(&str) -> bool + Send + Sync>>,
+    predicate: Option<Arc<Predicate>>,
 }
+
+type Predicate = dyn Fn(&str) -> bool + Send + Sync;
 
 impl SessionIdRules {
     /// Rules that accept every well-formed ID.
@@ -98,7 +100,7 @@ impl SessionIdRules {
         if self.predicate.as_ref().is_some_and(|accepts| !accepts(id.as_str())) {
             return broken(BrokenRule::Refused);
         }
-        Ok(SessionId::from(id))
+        Ok(SessionId::from_well_formed(id))
     }
 }
 

@@ -1,0 +1,7 @@
+//! What the cross-adapter suites share: real servers, a raw client, and a record of the telemetry.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test harness")]
+
+pub mod client;
+pub mod config;
+pub mod server;
+pub mod telemetry;

@@ -1,0 +1,84 @@
+use actix_web::dev::ServerHandle;
+use actix_web::http::StatusCode;
+use actix_web::{App, HttpResponse, HttpServer, error, web};
+use qorrelate_actix::{
+    RequireSessionIdMiddleware, ServerTimingMiddleware, SessionId, SessionIdMiddleware,
+    SessionRootSpanBuilder,
+};
+use tracing_actix_web::TracingLogger;
+
+use super::{Config, Server, Stop, work};
+
+pub(super) fn serve(config: Config) -> Server {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (started, starting) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async move {
+            let server = HttpServer::new(move || {
+                App::new()
+                    .service(
+                        web::resource("/guarded")
+                            .wrap(RequireSessionIdMiddleware::new())
+                            .route(web::get().to(async || web::Json(work(None).await))),
+                    )
+                    .route("/work", web::get().to(worked))
+                    .route("/needs", web::get().to(needed))
+                    .route("/fails", web::get().to(fails))
+                    .route("/answers", web::get().to(answers))
+                    .wrap(ServerTimingMiddleware::new())
+                    .wrap(TracingLogger::<SessionRootSpanBuilder>::new())
+                    .wrap(crate::configured!(SessionIdMiddleware::new(), config))
+            })
+            .workers(2)
+            .disable_signals()
+            .listen(listener)
+            .unwrap()
+            .run();
+            started.send(server.handle()).unwrap();
+            server.await.unwrap();
+        });
+    });
+    let handle = starting.recv().expect("the server starts");
+    Server { address, stop: Some(Box::new(Running { handle, thread })) }
+}
+
+async fn worked(id: Option<SessionId>) -> web::Json<serde_json::Value> {
+    web::Json(work(id).await)
+}
+
+async fn needed(id: SessionId) -> web::Json<serde_json::Value> {
+    web::Json(work(Some(id)).await)
+}
+
+async fn fails() -> Result<HttpResponse, error::Error> {
+    work(None).await;
+    Err(error::InternalError::new("failed", StatusCode::SERVICE_UNAVAILABLE).into())
+}
+
+async fn answers() -> HttpResponse {
+    work(None).await;
+    HttpResponse::Ok()
+        .insert_header(("x-session-id", "own"))
+        .insert_header(("server-timing", "db;dur=5"))
+        .body("answered")
+}
+
+struct Running {
+    handle: ServerHandle,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Running")
+    }
+}
+
+impl Stop for Running {
+    fn stop(self: Box<Self>) {
+        // The command is sent when this is called; the thread ends when it was carried out.
+        drop(self.handle.stop(true));
+        let _ = self.thread.join();
+    }
+}

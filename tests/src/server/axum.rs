@@ -1,0 +1,73 @@
+use axum::http::{HeaderName, StatusCode};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use qorrelate_tower::{
+    RequireSessionIdLayer, ServerTimingLayer, SessionId, SessionIdLayer, SessionMakeSpan,
+};
+use tokio::sync::oneshot;
+use tower_http::trace::TraceLayer;
+
+use super::{Config, Server, Stop, work};
+
+pub(super) fn serve(config: Config) -> Server {
+    let app = Router::new()
+        .route("/guarded", get(|| async { Json(work(None).await) }))
+        .layer(RequireSessionIdLayer::new())
+        .route("/work", get(async |id: Option<SessionId>| Json(work(id).await)))
+        .route("/needs", get(async |id: SessionId| Json(work(Some(id)).await)))
+        .route("/fails", get(fails))
+        .route("/answers", get(answers))
+        .layer(ServerTimingLayer::new())
+        .layer(TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()))
+        .layer(crate::configured!(SessionIdLayer::new(), config));
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            axum::serve(listener, app)
+                .with_graceful_shutdown(async {
+                    let _ = stopped.await;
+                })
+                .await
+                .unwrap();
+        });
+    });
+    Server { address, stop: Some(Box::new(Running { stop, thread })) }
+}
+
+async fn fails() -> Result<(), (StatusCode, &'static str)> {
+    work(None).await;
+    Err((StatusCode::SERVICE_UNAVAILABLE, "failed"))
+}
+
+async fn answers() -> impl IntoResponse {
+    work(None).await;
+    let headers = [
+        (HeaderName::from_static("x-session-id"), "own"),
+        (HeaderName::from_static("server-timing"), "db;dur=5"),
+    ];
+    (headers, "answered")
+}
+
+#[derive(Debug)]
+struct Running {
+    stop: oneshot::Sender<()>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Stop for Running {
+    fn stop(self: Box<Self>) {
+        let _ = self.stop.send(());
+        let _ = self.thread.join();
+    }
+}
