@@ -7,7 +7,6 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -29,8 +28,8 @@ pub(crate) enum ShopError {
     Telemetry(#[from] TelemetryError),
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
-    #[error("the {0} stopped by itself{1}")]
-    Stopped(&'static str, String),
+    #[error("the {0} stopped by itself")]
+    Stopped(&'static str),
 }
 
 /// Runs the shop until it is told to stop (Ctrl-C or SIGTERM).
@@ -50,30 +49,32 @@ pub(crate) fn run(args: &Args) -> Result<(), ShopError> {
     let storefront_telemetry = Telemetry::of("storefront", &viewer.url)?;
     let payments_telemetry = Telemetry::of("payments", &viewer.url)?;
 
-    let stop = CancellationToken::new();
-    let stop_viewer = CancellationToken::new();
     let runtime = Runtime::new()?;
-    let _inside = runtime.enter();
+    let outcome = runtime.block_on(async {
+        let stop = CancellationToken::new();
+        let stop_viewer = CancellationToken::new();
 
-    let viewer_url = viewer.url;
-    let viewer = tokio::spawn({
-        let listener = tokio::net::TcpListener::from_std(viewer.listener)?;
-        let app = viewer::app(store, &storefront.url);
-        let stop = stop_viewer.clone();
-        async move { axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await }
-    });
+        let viewer_ended = CancellationToken::new();
+        tokio::spawn({
+            let listener = tokio::net::TcpListener::from_std(viewer.listener)?;
+            let app = viewer::app(store, &storefront.url);
+            let stop = stop_viewer.clone().cancelled_owned();
+            let end = viewer_ended.clone().drop_guard();
+            async move {
+                let _end = end;
+                report("viewer", axum::serve(listener, app).with_graceful_shutdown(stop).await);
+            }
+        });
+        let payments_ended = start("payments", {
+            let (telemetry, stop) = (payments_telemetry.clone(), stop.clone());
+            move || payments::serve(payments.listener, &telemetry, stop)
+        })?;
+        let storefront_ended = start("storefront", {
+            let (telemetry, stop) = (storefront_telemetry.clone(), stop.clone());
+            let neighbours = storefront::Neighbours { payments: payments.url, viewer: viewer.url };
+            move || storefront::serve(storefront.listener, &neighbours, &telemetry, stop)
+        })?;
 
-    let mut payments_done = start("payments", {
-        let (telemetry, stop) = (payments_telemetry.clone(), stop.clone());
-        move || payments::serve(payments.listener, &telemetry, stop)
-    })?;
-    let mut storefront_done = start("storefront", {
-        let (telemetry, stop) = (storefront_telemetry.clone(), stop.clone());
-        let neighbours = storefront::Neighbours { payments: payments.url, viewer: viewer_url };
-        move || storefront::serve(storefront.listener, neighbours, &telemetry, stop)
-    })?;
-
-    runtime.block_on(async {
         // One write, and only now: whoever started the shop may wait for these lines and then call.
         let mut stdout = io::stdout().lock();
         stdout.write_all(addresses.as_bytes())?;
@@ -82,23 +83,32 @@ pub(crate) fn run(args: &Args) -> Result<(), ShopError> {
 
         let outcome = tokio::select! {
             signal = stop_signal() => signal.map_err(ShopError::from),
-            ended = &mut storefront_done => Err(stopped("storefront", ended)),
-            ended = &mut payments_done => Err(stopped("payments service", ended)),
+            () = storefront_ended.cancelled() => Err(ShopError::Stopped("storefront")),
+            () = payments_ended.cancelled() => Err(ShopError::Stopped("payments service")),
+            () = viewer_ended.cancelled() => Err(ShopError::Stopped("viewer")),
         };
 
         // Callers before callees, and the viewer last: it still has the final batches to receive.
         stop.cancel();
-        let _ = timeout(GRACE, storefront_done).await;
-        let _ = timeout(GRACE, payments_done).await;
-        let flush = tokio::task::spawn_blocking(move || {
-            storefront_telemetry.shut_down();
-            payments_telemetry.shut_down();
-        });
-        let _ = timeout(2 * GRACE, flush).await;
+        within(GRACE, storefront_ended.cancelled()).await;
+        within(GRACE, payments_ended.cancelled()).await;
+        let flushed = [storefront_telemetry, payments_telemetry]
+            .map(|telemetry| tokio::task::spawn_blocking(move || telemetry.shut_down()));
+        for flushed in flushed {
+            within(GRACE, flushed).await;
+        }
         stop_viewer.cancel();
-        let _ = timeout(GRACE, viewer).await;
+        within(GRACE, viewer_ended.cancelled()).await;
         outcome
-    })
+    });
+    // What has not ended by now has had its time.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Waits for an end, but not for ever.
+async fn within<T>(time: Duration, end: impl Future<Output = T>) {
+    let _ = timeout(time, end).await;
 }
 
 /// A socket that accepts connections already, so that nobody who reads the address comes too early.
@@ -119,25 +129,24 @@ impl Listening {
     }
 }
 
-/// Runs a service on a thread of its own; the receiver is told when it has ended.
+/// Runs a service on a thread of its own; the token is cancelled when it has ended, however it ended.
 fn start(
-    name: &str,
+    name: &'static str,
     serve: impl FnOnce() -> io::Result<()> + Send + 'static,
-) -> io::Result<oneshot::Receiver<io::Result<()>>> {
-    let (ended, end) = oneshot::channel();
-    thread::Builder::new().name(name.to_owned()).spawn(move || ended.send(serve()))?;
-    Ok(end)
+) -> io::Result<CancellationToken> {
+    let ended = CancellationToken::new();
+    let end = ended.clone().drop_guard();
+    thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let _end = end;
+        report(name, serve());
+    })?;
+    Ok(ended)
 }
 
-fn stopped(
-    service: &'static str,
-    ended: Result<io::Result<()>, oneshot::error::RecvError>,
-) -> ShopError {
-    let reason = match ended {
-        Ok(Err(error)) => format!(": {error}"),
-        Ok(Ok(())) | Err(_) => String::new(),
-    };
-    ShopError::Stopped(service, reason)
+fn report(service: &str, outcome: io::Result<()>) {
+    if let Err(error) = outcome {
+        tracing::error!("{service}: {error}");
+    }
 }
 
 #[cfg(unix)]

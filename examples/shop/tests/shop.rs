@@ -1,8 +1,8 @@
 //! The binary as a newcomer starts it: three services, one request, one session in the viewer.
 
 use std::io::{BufRead, BufReader, Read as _};
-use std::net::TcpListener;
-use std::process::{Child, Command, Output, Stdio};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,12 @@ struct Shop {
 
 impl Shop {
     fn start() -> Self {
-        let mut process = shop(&[]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        Self::from(shop(&[]))
+    }
+
+    /// Starts it and waits until it says where it is.
+    fn from(mut command: Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut address = |service: &str| {
             let line = lines.next().unwrap().unwrap();
@@ -173,40 +178,37 @@ fn the_environment_sends_the_telemetry_elsewhere() {
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", &elsewhere.viewer);
     command.env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json");
     command.env("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip");
-    let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-    let line = lines.next().unwrap().unwrap();
-    let shop = Shop {
-        process,
-        storefront: line.split_once(' ').unwrap().1.to_owned(),
-        viewer: elsewhere.viewer.clone(),
-        client: elsewhere.client.clone(),
-    };
+    let shop = Shop::from(command);
     assert_eq!(shop.checkout(Some("elsewhere"), json!(["mug"])).status(), 200);
     elsewhere.session("elsewhere", |session| has_spans(session, 7));
+    let here = shop.client.get(format!("{}/api/sessions", shop.viewer)).send().unwrap();
+    assert_eq!(here.json::<Value>().unwrap(), json!([]));
 }
 
-/// Waits for an end that must come by itself, and for a bounded time.
-fn output(mut process: Child) -> Output {
+/// An end that must come by itself, and in a bounded time.
+fn end(process: &mut Child) -> ExitStatus {
     let started = Instant::now();
-    let status = loop {
-        match process.try_wait().unwrap() {
-            Some(status) => break status,
-            None if started.elapsed() > PATIENCE => {
-                let _ = process.kill();
-                panic!("the shop did not end");
-            }
-            None => sleep(Duration::from_millis(20)),
+    loop {
+        if let Some(status) = process.try_wait().unwrap() {
+            return status;
         }
-    };
-    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    process.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
-    process.stderr.take().unwrap().read_to_end(&mut stderr).unwrap();
-    Output { status, stdout, stderr }
+        if started.elapsed() > PATIENCE {
+            let _ = process.kill();
+            panic!("the shop did not end");
+        }
+        sleep(Duration::from_millis(20));
+    }
 }
 
-fn piped(mut command: Command) -> Child {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+/// How a start ends that must fail: its exit code, and what it says on stdout and stderr.
+fn failure(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = shop(arguments);
+    let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let status = end(&mut process);
+    let (mut stdout, mut stderr) = (String::new(), String::new());
+    process.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+    process.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    (status.code(), stdout, stderr)
 }
 
 #[test]
@@ -214,20 +216,28 @@ fn a_taken_port_is_one_clear_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     for service in ["--storefront", "--payments", "--viewer"] {
-        let output = output(piped(shop(&[service, &address])));
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        let (code, stdout, stderr) = failure(&[service, &address]);
+        assert_eq!(code, Some(1), "{stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
         assert!(stderr.contains(&address), "{stderr}");
-        assert!(output.stdout.is_empty(), "no address is announced");
+        assert_eq!(stdout, "", "no address is announced");
     }
 }
 
 #[test]
+fn a_database_that_cannot_be_opened_is_one_clear_line() {
+    let (code, stdout, stderr) = failure(&["--db", "/nowhere/at/all.db"]);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.contains("/nowhere/at/all.db"), "{stderr}");
+}
+
+#[test]
 fn an_address_that_others_can_reach_is_refused() {
-    let output = output(piped(shop(&["--viewer", "0.0.0.0:0"])));
-    assert!(!output.status.success());
-    assert!(String::from_utf8(output.stderr).unwrap().contains("loopback"));
+    let (code, stdout, stderr) = failure(&["--viewer", "0.0.0.0:0"]);
+    assert_ne!(code, Some(0));
+    assert_eq!(stdout, "");
+    assert!(stderr.contains("loopback"), "{stderr}");
 }
 
 #[cfg(unix)]
@@ -235,36 +245,18 @@ fn an_address_that_others_can_reach_is_refused() {
 fn what_was_done_just_before_the_end_is_kept() {
     let file = std::env::temp_dir().join(format!("shop-{}.db", std::process::id()));
     let file = file.to_str().unwrap();
-    let mut process = piped(shop(&["--db", file]));
-    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-    let storefront = lines.next().unwrap().unwrap().split_once(' ').unwrap().1.to_owned();
-    let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-    let request = client.post(format!("{storefront}/api/checkout"));
-    let request = request.header("X-Session-ID", "kept").json(&json!({ "items": ["mug"] }));
-    assert_eq!(request.send().unwrap().status(), 200);
-    let pid = process.id().to_string();
+    let mut shop_with_file = Shop::from(shop(&["--db", file]));
+    assert_eq!(shop_with_file.checkout(Some("kept"), json!(["mug"])).status(), 200);
+    // Somebody who has connected and says nothing must not hold up the end.
+    let address = shop_with_file.storefront.trim_start_matches("http://").to_owned();
+    let _silent = TcpStream::connect(address).unwrap();
+    let pid = shop_with_file.process.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    let started = Instant::now();
-    let status = loop {
-        match process.try_wait().unwrap() {
-            Some(status) => break status,
-            None if started.elapsed() > PATIENCE => {
-                let _ = process.kill();
-                panic!("the shop did not end");
-            }
-            None => sleep(Duration::from_millis(20)),
-        }
-    };
-    assert!(status.success(), "{status}");
+    assert!(end(&mut shop_with_file.process).success());
 
-    let mut again = piped(shop(&["--db", file]));
-    let lines = BufReader::new(again.stdout.take().unwrap()).lines();
-    let viewer = lines
-        .map(Result::unwrap)
-        .find_map(|line| line.strip_prefix("viewer ").map(ToOwned::to_owned));
-    let shop = Shop { process: again, storefront, viewer: viewer.unwrap(), client };
-    let session = shop.session("kept", |session| has_spans(session, 7));
-    drop(shop);
+    let again = Shop::from(shop(&["--db", file]));
+    let session = again.session("kept", |session| has_spans(session, 7));
+    drop(again);
     for suffix in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(format!("{file}{suffix}"));
     }

@@ -37,7 +37,7 @@ pub(crate) struct Neighbours {
 /// Serves until told to stop, on this thread and workers of its own.
 pub(crate) fn serve(
     listener: TcpListener,
-    neighbours: Neighbours,
+    neighbours: &Neighbours,
     telemetry: &Telemetry,
     stop: CancellationToken,
 ) -> io::Result<()> {
@@ -49,7 +49,7 @@ pub(crate) fn serve(
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let app = app(&neighbours).map_err(io::Error::other)?;
+        let app = app(neighbours).map_err(io::Error::other)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
     })

@@ -10,7 +10,7 @@ use super::model::{
 };
 
 /// How many spans, and how many log records, are kept: a viewer left running must not grow for ever.
-const KEEP: i64 = 200_000;
+const KEEP: i64 = 50_000;
 
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS spans (
@@ -355,8 +355,9 @@ mod tests {
     fn a_span_sent_again_is_one_span() {
         let store = Store::open(None).unwrap();
         let once = span("0000000000000001", attributes(json!({"session.id": "s"})));
-        store.insert_spans(&[once.clone()]).unwrap();
-        store.insert_spans(&[once]).unwrap();
+        for _ in 0..2 {
+            store.insert_spans(std::slice::from_ref(&once)).unwrap();
+        }
         assert_eq!(store.session("s").unwrap().unwrap().spans.len(), 1);
     }
 

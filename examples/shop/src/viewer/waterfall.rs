@@ -1,5 +1,6 @@
 //! One session laid out for the eye: a waterfall per trace, log lines where they happened.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::decode::text;
@@ -110,7 +111,7 @@ pub(super) fn lay_out(session: &Session) -> Waterfall {
         .into_iter()
         .map(|(trace_id, (spans, logs))| trace(trace_id, &spans, &logs, &colours))
         .collect();
-    traces.sort_by(|a, b| b.started.cmp(&a.started));
+    traces.sort_by_key(|trace| Reverse(trace.started));
 
     let axis = Axis::of(&[], &outside);
     Waterfall {
@@ -195,7 +196,7 @@ fn order(spans: &[&Span], logs: &[&Log]) -> Vec<(usize, Item)> {
     let mut seen = HashSet::new();
     let roots = under.remove(&None).unwrap_or_default();
     // The spans of a circle are under no root: each is tried as one, after the real ones.
-    let circles = (0..spans.len()).map(|n| Item::Span(n));
+    let circles = (0..spans.len()).map(Item::Span);
     for root in roots.into_iter().map(|(_, item)| item).chain(circles) {
         let mut open = vec![(0, root)];
         while let Some((depth, item)) = open.pop() {
@@ -317,10 +318,10 @@ fn duration(nanos: i64) -> String {
     let n = nanos as f64;
     match nanos {
         ..1_000 => format!("{nanos} ns"),
-        ..1_000_000 => format!("{:.0} µs", n / 1e3),
-        ..10_000_000 => format!("{:.2} ms", n / 1e6),
-        ..1_000_000_000 => format!("{:.1} ms", n / 1e6),
-        ..60_000_000_000 => format!("{:.2} s", n / 1e9),
+        1_000..1_000_000 => format!("{:.0} µs", n / 1e3),
+        1_000_000..10_000_000 => format!("{:.2} ms", n / 1e6),
+        10_000_000..1_000_000_000 => format!("{:.1} ms", n / 1e6),
+        1_000_000_000..60_000_000_000 => format!("{:.2} s", n / 1e9),
         _ => format!("{:.1} min", n / 60e9),
     }
 }

@@ -18,7 +18,15 @@
   }
 
   const id = browserSession();
-  const own = (url) => new URL(url, location.href).origin === location.origin;
+
+  function own(url) {
+    try {
+      return new URL(url, document.baseURI).origin === location.origin;
+    } catch {
+      // Not a URL: the browser says so itself.
+      return false;
+    }
+  }
 
   const plainFetch = window.fetch;
   window.fetch = function fetch(input, init) {

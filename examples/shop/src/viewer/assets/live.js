@@ -26,6 +26,16 @@
     }
   }
 
+  // A link may point at a trace that arrives only after the page.
+  let shown = null;
+  function showTarget() {
+    if (!location.hash || shown === location.hash) return;
+    const target = document.getElementById(location.hash.slice(1));
+    if (!target) return;
+    target.scrollIntoView();
+    shown = location.hash;
+  }
+
   async function refresh() {
     const page = await fetch(location.href, { cache: 'no-store' });
     const next = new DOMParser().parseFromString(await page.text(), 'text/html').querySelector('main');
@@ -54,9 +64,12 @@
       }
       localTimes();
     }
+    showTarget();
     setTimeout(poll, EVERY_MS);
   }
 
+  addEventListener('hashchange', showTarget);
+  showTarget();
   localTimes();
   poll();
 })();
