@@ -42,6 +42,10 @@ pub(crate) enum TelemetryError {
     Exporter(#[from] ExporterBuildError),
     #[error("no HTTP client: {0}")]
     Client(#[from] reqwest::Error),
+    #[error(
+        "{0} asks for TLS, which this example leaves out: send it to a collector on this machine"
+    )]
+    Tls(&'static str),
 }
 
 /// The telemetry of one service.
@@ -141,17 +145,24 @@ impl Signal {
         &self,
         mut exporter: B,
         viewer: &str,
-    ) -> Result<B, reqwest::Error> {
+    ) -> Result<B, TelemetryError> {
         if !is_set(self.protocol) && !is_set(OTEL_EXPORTER_OTLP_PROTOCOL) {
             exporter = exporter.with_protocol(Protocol::HttpBinary);
         }
-        if !is_set(self.endpoint) && !is_set(OTEL_EXPORTER_OTLP_ENDPOINT) {
-            // The viewer is on this machine, whatever proxy leads out of it.
-            let direct = reqwest::blocking::Client::builder().no_proxy().build()?;
-            exporter =
-                exporter.with_endpoint(format!("{viewer}{}", self.path)).with_http_client(direct);
+        let told =
+            [self.endpoint, OTEL_EXPORTER_OTLP_ENDPOINT].into_iter().find(|name| is_set(name));
+        match told {
+            Some(name) if env::var(name).is_ok_and(|url| url.starts_with("https:")) => {
+                Err(TelemetryError::Tls(name))
+            }
+            Some(_) => Ok(exporter),
+            None => {
+                // The viewer is on this machine, whatever proxy leads out of it.
+                let direct = reqwest::blocking::Client::builder().no_proxy().build()?;
+                let endpoint = format!("{viewer}{}", self.path);
+                Ok(exporter.with_endpoint(endpoint).with_http_client(direct))
+            }
         }
-        Ok(exporter)
     }
 }
 

@@ -1,5 +1,8 @@
 //! The binary as a newcomer starts it: three services, one request, one session in the viewer.
 
+// Clippy takes a test's helpers for code that is not a test.
+#![allow(clippy::panic, clippy::unwrap_used)]
+
 use std::io::{BufRead, BufReader, Read as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -201,8 +204,7 @@ fn end(process: &mut Child) -> ExitStatus {
 }
 
 /// How a start ends that must fail: its exit code, and what it says on stdout and stderr.
-fn failure(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = shop(arguments);
+fn failure(mut command: Command) -> (Option<i32>, String, String) {
     let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let status = end(&mut process);
     let (mut stdout, mut stderr) = (String::new(), String::new());
@@ -216,7 +218,7 @@ fn a_taken_port_is_one_clear_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     for service in ["--storefront", "--payments", "--viewer"] {
-        let (code, stdout, stderr) = failure(&[service, &address]);
+        let (code, stdout, stderr) = failure(shop(&[service, &address]));
         assert_eq!(code, Some(1), "{stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
         assert!(stderr.contains(&address), "{stderr}");
@@ -226,15 +228,24 @@ fn a_taken_port_is_one_clear_line() {
 
 #[test]
 fn a_database_that_cannot_be_opened_is_one_clear_line() {
-    let (code, stdout, stderr) = failure(&["--db", "/nowhere/at/all.db"]);
+    let (code, stdout, stderr) = failure(shop(&["--db", "/nowhere/at/all.db"]));
     assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
     assert!(stderr.contains("/nowhere/at/all.db"), "{stderr}");
 }
 
 #[test]
+fn an_endpoint_with_tls_is_refused_rather_than_never_reached() {
+    let mut command = shop(&[]);
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "https://127.0.0.1:1");
+    let (code, _, stderr) = failure(command);
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("OTEL_EXPORTER_OTLP_ENDPOINT"), "{stderr}");
+}
+
+#[test]
 fn an_address_that_others_can_reach_is_refused() {
-    let (code, stdout, stderr) = failure(&["--viewer", "0.0.0.0:0"]);
+    let (code, stdout, stderr) = failure(shop(&["--viewer", "0.0.0.0:0"]));
     assert_ne!(code, Some(0));
     assert_eq!(stdout, "");
     assert!(stderr.contains("loopback"), "{stderr}");
