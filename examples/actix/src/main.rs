@@ -7,17 +7,17 @@
 use std::error::Error;
 use std::io::{self, IsTerminal as _};
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::{App, HttpServer, web};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
-use qorrelate_actix::{SessionId, SessionIdMiddleware, SessionLogProcessor, SessionSampler};
-use tracing::{Span, info, instrument};
-use tracing_actix_web::{DefaultRootSpanBuilder, RootSpanBuilder, TracingLogger, root_span};
+use qorrelate_actix::{
+    SessionId, SessionIdMiddleware, SessionLogProcessor, SessionRootSpanBuilder, SessionSampler,
+};
+use tracing::{info, instrument};
+use tracing_actix_web::TracingLogger;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -32,8 +32,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let server = HttpServer::new(|| {
         App::new()
             .route("/hello", web::get().to(hello))
-            // Makes the span of each request: the one below.
-            .wrap(TracingLogger::<SessionSpan>::new())
+            // Makes the span of each request. `SessionRootSpanBuilder` declares the field
+            // `session.id` in it, so that the log lines on stderr show it.
+            .wrap(TracingLogger::<SessionRootSpanBuilder>::new())
             // The last wrap is the outermost: the session is known before the request's span starts.
             .wrap(SessionIdMiddleware::new())
     });
@@ -61,23 +62,6 @@ async fn hello(session: Option<SessionId>) -> String {
 fn greeting() -> &'static str {
     info!("choosing a greeting");
     "hello"
-}
-
-/// The usual span of tracing-actix-web, with the field `session.id`, so that the log lines on stderr
-/// show it.
-struct SessionSpan;
-
-impl RootSpanBuilder for SessionSpan {
-    fn on_request_start(request: &ServiceRequest) -> Span {
-        root_span!(request, session.id = SessionId::current().as_ref().map(SessionId::as_str))
-    }
-
-    fn on_request_end<B: MessageBody>(
-        span: Span,
-        outcome: &Result<ServiceResponse<B>, actix_web::Error>,
-    ) {
-        DefaultRootSpanBuilder::on_request_end(span, outcome);
-    }
 }
 
 /// Log lines go to stderr. Spans and log records go to stdout, as OpenTelemetry exports them: in an
