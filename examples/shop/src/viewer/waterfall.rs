@@ -181,7 +181,6 @@ fn order(spans: &[&Span], logs: &[&Log]) -> Vec<(usize, Item)> {
     for (n, span) in spans.iter().enumerate() {
         let parent = span.parent_span_id.as_deref();
         let parent = parent.and_then(|id| known.get(id)).copied();
-        let parent = parent.filter(|parent| *parent != n);
         under.entry(parent).or_default().push((span.start, Item::Span(n)));
     }
     for (n, log) in logs.iter().enumerate() {
