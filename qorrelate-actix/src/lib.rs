@@ -27,7 +27,7 @@ pub mod future {
 pub use qorrelate_core::{
     ATTRIBUTE, BrokenRule, DEFAULT_HEADER, InvalidSetting, MAX_LEN, MissingSessionId,
     ParseSessionIdError, Policy, RequestView, SessionContextExt, SessionGuard, SessionId,
-    SessionIdOutcome, SessionIdRules, Source,
+    SessionIdOutcome, SessionIdRules, Source, record_current_session,
 };
 #[cfg(feature = "otel-sdk")]
 pub use qorrelate_core::{SessionLogProcessor, SessionSampler};

@@ -3,7 +3,6 @@
 use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use qorrelate_core::SessionId;
 use tracing::Span;
 use tracing::field::Empty;
 use tracing_actix_web::{DefaultRootSpanBuilder, RootSpanBuilder};
@@ -14,9 +13,12 @@ use tracing_actix_web::{DefaultRootSpanBuilder, RootSpanBuilder};
 /// With [`SessionIdMiddleware`](crate::SessionIdMiddleware) outside of the `TracingLogger` the span
 /// has the ID from the start; with it inside, the middleware fills the field in.
 ///
+/// That includes `http.target`, which shows the whole query: a session ID that is sent in a query
+/// parameter, well-formed or not, is shown there by tracing-actix-web itself.
+///
 /// A builder of your own does the same with
-/// `root_span!(request, session.id = tracing::field::Empty)`, and records
-/// [`SessionId::current`] in it.
+/// `root_span!(request, session.id = tracing::field::Empty)` and
+/// [`record_current_session`](crate::record_current_session).
 ///
 /// # Example
 ///
@@ -37,9 +39,7 @@ pub struct SessionRootSpanBuilder;
 impl RootSpanBuilder for SessionRootSpanBuilder {
     fn on_request_start(request: &ServiceRequest) -> Span {
         let span = tracing_actix_web::root_span!(request, session.id = Empty);
-        if let Some(id) = SessionId::current() {
-            span.record(qorrelate_core::ATTRIBUTE, id.as_str());
-        }
+        qorrelate_core::record_current_session(&span);
         span
     }
 

@@ -114,7 +114,8 @@ impl ParseSessionIdError {
 
 impl fmt::Display for ParseSessionIdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the session ID ({} bytes) {}", self.len, self.rule)
+        let unit = if self.len == 1 { "byte" } else { "bytes" };
+        write!(f, "the session ID ({} {unit}) {}", self.len, self.rule)
     }
 }
 

@@ -55,7 +55,7 @@ pub use current::{InSession, SessionGuard};
 pub use extract::MissingSessionId;
 pub use grammar::{BrokenRule, MAX_LEN, ParseSessionIdError};
 pub use id::SessionId;
-pub use otel::{ATTRIBUTE, SessionContextExt, SessionScope, server_timing};
+pub use otel::{ATTRIBUTE, SessionContextExt, SessionScope, record_current_session, server_timing};
 #[cfg(feature = "otel-sdk")]
 pub use otel::{SessionLogProcessor, SessionSampler};
 pub use outcome::SessionIdOutcome;

@@ -19,7 +19,8 @@ pub use server_timing::server_timing;
 
 pub(crate) use context::{current, is_current};
 pub(crate) use scope::Attached;
-pub(crate) use tag::tag_open_span;
+pub use tag::record_current_session;
+pub(crate) use tag::{is_tagged_later, tag_open_span};
 
 /// The attribute that carries the session ID on spans and log records: `session.id` (OpenTelemetry
 /// semantic conventions, "Session").

@@ -119,6 +119,7 @@ impl<N> RequestSession<N> {
         if std::mem::take(&mut self.untagged)
             && let Some(scope) = &mut self.scope
             && !otel::tag_open_span(scope.session_id())
+            && !otel::is_tagged_later()
         {
             let _guard = scope.enter();
             self.settings.hint_at_layer_order();

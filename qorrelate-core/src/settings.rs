@@ -232,16 +232,17 @@ impl<N> Settings<N> {
         self.response_header.as_ref()
     }
 
-    /// Says once that no span was open that could be tagged.
+    /// Says once that no span was open that could be tagged, and none is tagged when it starts.
     pub(crate) fn hint_at_layer_order(&self) {
         if tracing::enabled!(target: "qorrelate", tracing::Level::DEBUG)
             && !self.hinted.swap(true, Ordering::Relaxed)
         {
             tracing::debug!(
                 target: "qorrelate",
-                "no span was open to be tagged with session.id: spans started later get it from \
-                 SessionSampler or from a span that declares the field (SessionMakeSpan); to tag \
-                 the request span without these, put the layer inside of the tracing layer"
+                "no span was tagged with session.id: none was open when the request came in, and \
+                 none that started later was tagged. Add SessionSampler to the OpenTelemetry set-up, \
+                 declare the field on the request span (SessionMakeSpan, SessionRootSpanBuilder), or \
+                 put this layer inside of the tracing layer"
             );
         }
     }

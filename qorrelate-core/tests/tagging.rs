@@ -2,30 +2,19 @@
 //! behind tracing, and with OpenTelemetry alone.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test")]
 
-use std::sync::{Arc, Mutex};
+mod common;
+
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use common::{Head, Lines};
 use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider as _};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SdkTracerProvider};
 use qorrelate_core::{
-    ATTRIBUTE, RequestHead, RequestSession, SessionId, SessionIdOutcome, SessionSampler, Settings,
+    ATTRIBUTE, RequestSession, SessionId, SessionIdOutcome, SessionSampler, Settings,
 };
 use tracing::field::Empty;
 use tracing_subscriber::layer::SubscriberExt;
-
-struct Head;
-
-impl RequestHead for Head {
-    type HeaderName = http::HeaderName;
-
-    fn header_values(&self, _: &http::HeaderName) -> impl Iterator<Item = &[u8]> {
-        std::iter::once(&b"abc"[..])
-    }
-
-    fn query(&self) -> Option<&str> {
-        None
-    }
-}
 
 /// What a layer does for a request, in whatever is open now.
 fn handle_request() {
@@ -158,11 +147,8 @@ fn a_span_that_has_the_attribute_from_its_start_is_left_alone() {
 #[test]
 fn with_tracing_only_fmt_shows_a_declared_field() {
     let lines = Lines::default();
-    let writer = lines.clone();
-    let layer = tracing_subscriber::fmt::layer()
-        .with_ansi(false)
-        .without_time()
-        .with_writer(move || writer.clone());
+    let layer =
+        tracing_subscriber::fmt::layer().with_ansi(false).without_time().with_writer(lines.clone());
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
         let span = tracing::info_span!("request", session.id = Empty);
         span.in_scope(|| {
@@ -173,41 +159,4 @@ fn with_tracing_only_fmt_shows_a_declared_field() {
     let lines = lines.text();
     let line = lines.lines().find(|line| line.contains("handled")).unwrap();
     assert_eq!(line, r#" INFO request{session.id="abc"}: tagging: handled"#);
-}
-
-#[test]
-fn when_nothing_is_open_a_hint_is_given_once_per_layer() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
-    let hints = || lines.text().matches("no span was open to be tagged").count();
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
-        let settings = Arc::new(Settings::new());
-        tracing::info_span!("request", session.id = Empty)
-            .in_scope(|| handle_request_with(&settings));
-        assert_eq!(hints(), 0, "a span was open");
-        handle_request_with(&settings);
-        handle_request_with(&settings);
-        assert_eq!(hints(), 1);
-    });
-}
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl std::io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

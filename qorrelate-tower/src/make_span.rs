@@ -1,7 +1,6 @@
 //! The request span for tower-http's `TraceLayer`.
 
 use http::Request;
-use qorrelate_core::SessionId;
 use tower_http::trace::MakeSpan;
 use tracing::field::Empty;
 use tracing::{Level, Span};
@@ -13,8 +12,14 @@ use tracing::{Level, Span};
 /// from the start; with it inside, the layer fills the field in.
 ///
 /// The other fields are those of the OpenTelemetry semantic conventions, "HTTP server span", that
-/// are known when a request comes in: `http.request.method` and `url.path`. The query is left out:
-/// it may hold secrets.
+/// are known when a request comes in: `http.request.method` and `url.path`; the exported span is
+/// named by the method. The query is left out: it may hold secrets.
+///
+/// The span's target is `qorrelate`: a filter such as `RUST_LOG=my_app=info` hides it, and with it
+/// the session of the lines inside of it; `RUST_LOG=my_app=info,qorrelate=info` does not.
+///
+/// A `MakeSpan` of your own does the same if its span declares `session.id = tracing::field::Empty`
+/// and it calls [`record_current_session`](crate::record_current_session).
 ///
 /// # Example
 ///
@@ -62,14 +67,15 @@ impl Default for SessionMakeSpan {
 
 impl<B> MakeSpan<B> for SessionMakeSpan {
     fn make_span(&mut self, request: &Request<B>) -> Span {
-        let session = SessionId::current();
         // A span's level is part of its callsite, so each level needs a callsite of its own.
         macro_rules! span {
             ($level:expr) => {
                 tracing::span!(
+                    target: "qorrelate",
                     $level,
                     "request",
                     otel.kind = "server",
+                    otel.name = %request.method(),
                     http.request.method = %request.method(),
                     url.path = request.uri().path(),
                     session.id = Empty,
@@ -83,9 +89,7 @@ impl<B> MakeSpan<B> for SessionMakeSpan {
             Level::DEBUG => span!(Level::DEBUG),
             Level::TRACE => span!(Level::TRACE),
         };
-        if let Some(id) = session {
-            span.record(qorrelate_core::ATTRIBUTE, id.as_str());
-        }
+        qorrelate_core::record_current_session(&span);
         span
     }
 }

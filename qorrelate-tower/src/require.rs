@@ -20,6 +20,10 @@ use tower_service::Service;
 /// of the CORS layer: a browser's preflight carries no session. Routes that should stay open are
 /// left out with the framework's own routing, such as axum's `route_layer` or `merge`.
 ///
+/// A gRPC client cannot read a problem document: a request with the content type `application/grpc`
+/// is answered with the status `INVALID_ARGUMENT` and the same words (gRPC over HTTP/2,
+/// "Responses", Trailers-Only).
+///
 /// **A session ID is a claim, not an identity.** This is no access control: anyone can make one up.
 ///
 /// # Example
@@ -77,7 +81,7 @@ where
         ResponseFuture {
             kind: match SessionId::require() {
                 Ok(_) => Kind::Allowed { future: self.inner.call(request) },
-                Err(missing) => Kind::Refused { missing: Some(missing) },
+                Err(missing) => Kind::Refused { refusal: Some(refusal(&request, &missing)) },
             },
         }
     }
@@ -97,7 +101,7 @@ pin_project! {
     #[project = KindProjection]
     enum Kind<F> {
         Allowed { #[pin] future: F },
-        Refused { missing: Option<MissingSessionId> },
+        Refused { refusal: Option<Response<Full<Bytes>>> },
     }
 }
 
@@ -112,8 +116,8 @@ where
             KindProjection::Allowed { future } => {
                 Poll::Ready(ready!(future.poll(cx)).map(|response| response.map(Either::Left)))
             }
-            KindProjection::Refused { missing } => match missing.take() {
-                Some(missing) => Poll::Ready(Ok(refusal(&missing).map(Either::Right))),
+            KindProjection::Refused { refusal } => match refusal.take() {
+                Some(response) => Poll::Ready(Ok(response.map(Either::Right))),
                 // It was polled again after it was done, which no executor does.
                 None => Poll::Pending,
             },
@@ -121,10 +125,31 @@ where
     }
 }
 
-fn refusal(missing: &MissingSessionId) -> Response<Full<Bytes>> {
+fn refusal<B>(request: &Request<B>, missing: &MissingSessionId) -> Response<Full<Bytes>> {
+    match request.headers().get(CONTENT_TYPE) {
+        Some(value) if value.as_bytes().starts_with(b"application/grpc") => grpc_refusal(missing),
+        _ => http_refusal(missing),
+    }
+}
+
+fn http_refusal(missing: &MissingSessionId) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(missing.problem().into_body()));
     *response.status_mut() = StatusCode::BAD_REQUEST;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(Problem::CONTENT_TYPE));
+    response
+}
+
+fn grpc_refusal(missing: &MissingSessionId) -> Response<Full<Bytes>> {
+    const INVALID_ARGUMENT: HeaderValue = HeaderValue::from_static("3");
+
+    let mut response = Response::new(Full::default());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert("grpc-status", INVALID_ARGUMENT);
+    // gRPC percent-encodes the message; of what it must encode, our words can hold only the `%`.
+    if let Ok(message) = HeaderValue::try_from(missing.to_string().replace('%', "%25")) {
+        headers.insert("grpc-message", message);
+    }
     response
 }
 

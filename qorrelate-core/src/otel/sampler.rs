@@ -2,8 +2,9 @@
 
 use opentelemetry::trace::{Link, SpanKind, TraceId};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+use opentelemetry_sdk::trace::{Config, SamplingDecision, SamplingResult, ShouldSample};
 
+use super::tag::note_tagged_later;
 use super::{ATTRIBUTE, SessionContextExt};
 use crate::id::SessionId;
 
@@ -23,24 +24,36 @@ use crate::id::SessionId;
 /// use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 /// use qorrelate_core::SessionSampler;
 ///
+/// // Samples as the SDK does by default, and as `OTEL_TRACES_SAMPLER` says.
+/// let provider = SdkTracerProvider::builder().with_sampler(SessionSampler::default()).build();
+///
+/// // Samples as you say.
 /// let provider = SdkTracerProvider::builder()
-///     .with_sampler(SessionSampler::new(Sampler::ParentBased(Box::new(Sampler::AlwaysOn))))
+///     .with_sampler(SessionSampler::new(Sampler::TraceIdRatioBased(0.1)))
 ///     .build();
 /// # let _ = provider;
 /// ```
 #[derive(Debug, Clone)]
-pub struct SessionSampler<S> {
-    inner: S,
+pub struct SessionSampler {
+    inner: Box<dyn ShouldSample>,
 }
 
-impl<S> SessionSampler<S> {
+impl SessionSampler {
     /// Wraps the sampler that decides.
-    pub const fn new(inner: S) -> Self {
-        Self { inner }
+    pub fn new(inner: impl Into<Box<dyn ShouldSample>>) -> Self {
+        Self { inner: inner.into() }
     }
 }
 
-impl<S: ShouldSample + Clone + 'static> ShouldSample for SessionSampler<S> {
+/// Wraps the sampler that the SDK would use: that of the environment variables `OTEL_TRACES_SAMPLER`
+/// and `OTEL_TRACES_SAMPLER_ARG`, else `ParentBased(AlwaysOn)`.
+impl Default for SessionSampler {
+    fn default() -> Self {
+        Self { inner: Config::default().sampler }
+    }
+}
+
+impl ShouldSample for SessionSampler {
     fn should_sample(
         &self,
         parent_context: Option<&Context>,
@@ -59,6 +72,7 @@ impl<S: ShouldSample + Clone + 'static> ShouldSample for SessionSampler<S> {
         {
             result.attributes.reserve_exact(1);
             result.attributes.push(KeyValue::new(ATTRIBUTE, id.shared()));
+            note_tagged_later();
         }
         result
     }

@@ -1,5 +1,7 @@
 //! Tagging the span that is already open when the session becomes known.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, KeyValue};
 use tracing::Span;
@@ -28,4 +30,40 @@ pub(crate) fn tag_open_span(id: &SessionId) -> bool {
     }
     // A span that was sampled away needs no tag; the span of a remote parent is not open here.
     span.span_context().is_valid() && !span.span_context().is_remote()
+}
+
+/// Fills in the field `session.id` of a span that was just made, with the current session: for a
+/// request span of your own, made inside of the layer or middleware.
+///
+/// The span must declare the field (`session.id = tracing::field::Empty`); without it, or without a
+/// current session, nothing happens. `fmt` logs then show the session on every line of the request.
+///
+/// # Example
+///
+/// ```
+/// use tracing::field::Empty;
+///
+/// let span = tracing::info_span!("request", session.id = Empty);
+/// qorrelate_core::record_current_session(&span);
+/// ```
+pub fn record_current_session(span: &Span) {
+    if let Some(id) = SessionId::current() {
+        span.record(ATTRIBUTE, id.as_str());
+        note_tagged_later();
+    }
+}
+
+/// Whether spans that start later in a session are tagged, by the sampler or by who makes them, as
+/// far as any has started yet.
+static TAGGED_LATER: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn note_tagged_later() {
+    // Read first: a write would take the cache line from the other cores.
+    if !TAGGED_LATER.load(Ordering::Relaxed) {
+        TAGGED_LATER.store(true, Ordering::Relaxed);
+    }
+}
+
+pub(crate) fn is_tagged_later() -> bool {
+    TAGGED_LATER.load(Ordering::Relaxed)
 }
