@@ -13,7 +13,8 @@ use tracing::{Level, Span};
 ///
 /// The other fields are those of the OpenTelemetry semantic conventions, "HTTP server span", that
 /// are known when a request comes in: `http.request.method` and `url.path`; the exported span is
-/// named by the method. The query is left out: it may hold secrets.
+/// named by the method. The query is left out: it may hold secrets. `otel.name`, `http.route` and
+/// `http.response.status_code` are declared for the app to record.
 ///
 /// The span's target is `qorrelate`: a filter such as `RUST_LOG=my_app=info` hides it, and with it
 /// the session of the lines inside of it; `RUST_LOG=my_app=info,qorrelate=info` does not.
@@ -77,6 +78,8 @@ impl<B> MakeSpan<B> for SessionMakeSpan {
                     otel.kind = "server",
                     otel.name = %request.method(),
                     http.request.method = %request.method(),
+                    http.response.status_code = Empty,
+                    http.route = Empty,
                     url.path = request.uri().path(),
                     session.id = Empty,
                 )

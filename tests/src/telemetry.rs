@@ -10,6 +10,7 @@ use opentelemetry_sdk::logs::in_memory_exporter::LogDataWithResource;
 use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SdkTracerProvider, SpanData};
 use qorrelate_core::{ATTRIBUTE, SessionLogProcessor, SessionSampler};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 
 /// Where the telemetry of this process goes. There is one, as in an app.
@@ -48,8 +49,12 @@ impl Telemetry {
                 .with_simple_exporter(logs.clone())
                 .build();
             let lines = Lines::default();
+            // Without what is of a connection or of a server, and so of no request.
+            let filter = Targets::new().with_default(LevelFilter::DEBUG).with_targets(
+                ["actix_server", "h2", "hyper_util"].map(|of| (of, LevelFilter::OFF)),
+            );
             let subscriber = tracing_subscriber::registry()
-                .with(tracing_subscriber::filter::LevelFilter::DEBUG)
+                .with(filter)
                 .with(tracing_opentelemetry::layer().with_tracer(tracer_provider.tracer("tests")))
                 .with(OpenTelemetryTracingBridge::new(&logger_provider))
                 .with(tracing_subscriber::fmt::layer().json().with_writer(lines.clone()));
@@ -82,7 +87,7 @@ impl Telemetry {
         let lines = String::from_utf8(lines.clone()).expect("lines are UTF-8");
         let records = Records {
             spans,
-            logs: self.logs.get_emitted_logs().unwrap().into_iter().filter(of_a_request).collect(),
+            logs: self.logs.get_emitted_logs().unwrap(),
             lines: lines
                 .lines()
                 .map(|line| serde_json::from_str(line).expect("every line is JSON"))
@@ -123,11 +128,6 @@ impl Records {
             .filter(|line| line["fields"]["message"].as_str().is_some_and(|m| m.contains(message)))
             .collect()
     }
-}
-
-/// Servers log their own start and stop, which belong to no request.
-fn of_a_request(log: &LogDataWithResource) -> bool {
-    log.record.target().is_none_or(|target| !target.starts_with("actix_server"))
 }
 
 fn text(value: &opentelemetry::logs::AnyValue) -> String {

@@ -12,7 +12,7 @@ use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use qorrelate_tower::{
     SessionId, SessionIdLayer, SessionLogProcessor, SessionMakeSpan, SessionSampler,
 };
@@ -68,7 +68,7 @@ fn set_up_telemetry() -> Result<(), TryInitError> {
     let spans = SdkTracerProvider::builder()
         .with_resource(resource.clone())
         // Decides as the sampler in it does, and tags what is sampled with `session.id`.
-        .with_sampler(SessionSampler::new(Sampler::ParentBased(Box::new(Sampler::AlwaysOn))))
+        .with_sampler(SessionSampler::default())
         .with_simple_exporter(opentelemetry_stdout::SpanExporter::default())
         .build();
     let logs = SdkLoggerProvider::builder()

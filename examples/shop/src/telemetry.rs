@@ -20,7 +20,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::logs::{BatchConfigBuilder as LogBatchConfig, BatchLogProcessor};
 use opentelemetry_sdk::trace::{BatchConfigBuilder as SpanBatchConfig, BatchSpanProcessor};
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use qorrelate_tower::{SessionLogProcessor, SessionSampler};
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Subscriber};
@@ -68,7 +68,7 @@ impl Telemetry {
         }
         let spans = SdkTracerProvider::builder()
             .with_resource(resource.clone())
-            .with_sampler(SessionSampler::new(Sampler::ParentBased(Box::new(Sampler::AlwaysOn))))
+            .with_sampler(SessionSampler::default())
             .with_span_processor(
                 BatchSpanProcessor::builder(exporter).with_batch_config(batches.build()).build(),
             )
