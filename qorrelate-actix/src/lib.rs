@@ -24,6 +24,8 @@ pub mod future {
     pub use crate::session_id::ResponseFuture as SessionIdFuture;
 }
 
+#[cfg(feature = "tracing-subscriber")]
+pub use qorrelate_core::SessionFormat;
 pub use qorrelate_core::{
     ATTRIBUTE, BrokenRule, DEFAULT_HEADER, InvalidSetting, MAX_LEN, MissingSessionId,
     ParseSessionIdError, Policy, RequestView, SessionContextExt, SessionGuard, SessionId,

@@ -28,6 +28,7 @@
 //! | what happened for this request | `outcome` |
 //! | the current session is missing or another's | `current`, `otel::scope` |
 //! | a span or log record is not tagged | `otel::tag`, `otel::sampler`, `otel::log_processor` |
+//! | a log line does not show the session | `log_format` |
 //! | an adapter for another framework | `request`, `settings`, `request_session` |
 //!
 //! # Two blunt sentences
@@ -42,6 +43,8 @@ mod current;
 mod extract;
 mod grammar;
 mod id;
+#[cfg(feature = "tracing-subscriber")]
+mod log_format;
 mod otel;
 mod outcome;
 mod problem;
@@ -55,6 +58,8 @@ pub use current::{InSession, SessionGuard};
 pub use extract::MissingSessionId;
 pub use grammar::{BrokenRule, MAX_LEN, ParseSessionIdError};
 pub use id::SessionId;
+#[cfg(feature = "tracing-subscriber")]
+pub use log_format::SessionFormat;
 pub use otel::{ATTRIBUTE, SessionContextExt, SessionScope, record_current_session, server_timing};
 #[cfg(feature = "otel-sdk")]
 pub use otel::{SessionLogProcessor, SessionSampler};

@@ -2,12 +2,16 @@
 //! has tagged so far, so this is one test in a process of its own.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test")]
 
-mod common;
+#[path = "common/head.rs"]
+mod head;
+#[path = "common/lines.rs"]
+mod lines;
 
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use common::{Head, Lines};
+use head::Head;
+use lines::Lines;
 use qorrelate_core::{RequestSession, Settings};
 use tracing::field::Empty;
 use tracing_subscriber::layer::SubscriberExt;

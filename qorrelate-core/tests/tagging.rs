@@ -2,12 +2,16 @@
 //! behind tracing, and with OpenTelemetry alone.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test")]
 
-mod common;
+#[path = "common/head.rs"]
+mod head;
+#[path = "common/lines.rs"]
+mod lines;
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use common::{Head, Lines};
+use head::Head;
+use lines::Lines;
 use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider as _};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SdkTracerProvider};
 use qorrelate_core::{

@@ -1,24 +1,8 @@
-//! What the tests of a request share.
+//! What `fmt` writes.
 
 use std::sync::{Arc, Mutex};
 
-use qorrelate_core::RequestHead;
 use tracing_subscriber::fmt::MakeWriter;
-
-/// A request with the session ID `abc`.
-pub(crate) struct Head;
-
-impl RequestHead for Head {
-    type HeaderName = http::HeaderName;
-
-    fn header_values(&self, _: &http::HeaderName) -> impl Iterator<Item = &[u8]> {
-        std::iter::once(&b"abc"[..])
-    }
-
-    fn query(&self) -> Option<&str> {
-        None
-    }
-}
 
 /// The lines that `fmt` writes.
 #[derive(Clone, Default)]
