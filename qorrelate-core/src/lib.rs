@@ -39,9 +39,12 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+mod baggage;
 mod current;
 mod extract;
 mod grammar;
+#[cfg(feature = "client")]
+mod hosts;
 mod id;
 #[cfg(feature = "tracing-subscriber")]
 mod log_format;
@@ -57,6 +60,8 @@ mod source;
 pub use current::{InSession, SessionGuard};
 pub use extract::MissingSessionId;
 pub use grammar::{BrokenRule, MAX_LEN, ParseSessionIdError};
+#[cfg(feature = "client")]
+pub use hosts::{Hosts, InvalidHost, InvalidHostReason, Target};
 pub use id::SessionId;
 #[cfg(feature = "tracing-subscriber")]
 pub use log_format::SessionFormat;

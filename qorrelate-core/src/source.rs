@@ -1,6 +1,5 @@
 //! Where a session ID is looked for in a request.
 
-mod baggage;
 mod cookie;
 mod query;
 #[cfg(test)]
@@ -11,6 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::baggage;
 use crate::grammar::{BrokenRule, MAX_LEN, ParseSessionIdError};
 use crate::id::SessionId;
 use crate::request::{RequestHead, RequestView};
@@ -203,7 +203,7 @@ impl<N: FromStr> ResolvedSource<N> {
             Kind::Header(name) => Some(token(name)?),
             Kind::Baggage(key) => {
                 token(key)?;
-                Some(token("baggage")?)
+                Some(token(baggage::HEADER)?)
             }
             Kind::Cookie(name) => {
                 token(name)?;

@@ -1,16 +1,17 @@
-//! Reading one member of W3C Baggage (<https://www.w3.org/TR/baggage/>).
+//! W3C Baggage (<https://www.w3.org/TR/baggage/>): reading one member, and merging one in.
 
 use std::borrow::Cow;
 
-use super::percent_decoded;
-
 /// What W3C Baggage, "Limits", asks every platform to pass on. A header that was sent to cost time
-/// is read no further.
+/// is read no further, and none is made longer.
 const MAX_MEMBERS: usize = 64;
 const MAX_BYTES: usize = 8192;
 
+/// The name of the header.
+pub(crate) const HEADER: &str = "baggage";
+
 /// The decoded values of the members of that key, over all lines.
-pub(super) fn values<'a>(
+pub(crate) fn values<'a>(
     lines: impl Iterator<Item = &'a [u8]>,
     key: &str,
 ) -> impl Iterator<Item = Cow<'a, [u8]>> {
@@ -29,7 +30,12 @@ pub(super) fn values<'a>(
 
 /// `list-member = key OWS "=" OWS value *( OWS ";" OWS property )`
 fn value_of<'a>(member: &'a [u8], key: &[u8]) -> Option<Cow<'a, [u8]>> {
+    let value = after_key(member, key)?.split(|&byte| byte == b';').next()?;
+    Some(percent_encoding::percent_decode(value.trim_ascii()).into())
+}
+
+/// What follows the `=` of a member, if the member is of that key.
+fn after_key<'a>(member: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
     let rest = member.trim_ascii_start().strip_prefix(key)?.trim_ascii_start();
-    let value = rest.strip_prefix(b"=")?.split(|&byte| byte == b';').next()?;
-    Some(percent_decoded(value.trim_ascii()))
+    rest.strip_prefix(b"=")
 }
