@@ -1,105 +1,19 @@
 //! The binary as a newcomer starts it: three services, one request, one session in the viewer.
 
 // Clippy takes a test's helpers for code that is not a test.
-#![allow(clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
-use std::io::{BufRead, BufReader, Read as _};
+mod common;
+
+use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
-struct Shop {
-    process: Child,
-    storefront: String,
-    viewer: String,
-    client: Client,
-}
-
-impl Shop {
-    fn start() -> Self {
-        Self::from(shop(&[]))
-    }
-
-    /// Starts it and waits until it says where it is.
-    fn from(mut command: Command) -> Self {
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let mut address = |service: &str| {
-            let line = lines.next().unwrap().unwrap();
-            let (name, url) = line.split_once(' ').unwrap();
-            assert_eq!(name, service);
-            url.to_owned()
-        };
-        let storefront = address("storefront");
-        address("payments");
-        let viewer = address("viewer");
-        let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        Self { process, storefront, viewer, client }
-    }
-
-    fn checkout(&self, session: Option<&str>, items: Value) -> Response {
-        let mut request = self.client.post(format!("{}/api/checkout", self.storefront));
-        if let Some(session) = session {
-            request = request.header("X-Session-ID", session);
-        }
-        request.json(&json!({ "items": items })).send().unwrap()
-    }
-
-    /// The session as the viewer has it, as soon as it is complete.
-    fn session(&self, id: &str, complete: impl Fn(&Value) -> bool) -> Value {
-        let asked = Instant::now();
-        loop {
-            let answer = self.client.get(format!("{}/api/sessions/{id}", self.viewer)).send();
-            let session: Value = answer.unwrap().json().unwrap();
-            if complete(&session) {
-                return session;
-            }
-            assert!(asked.elapsed() < PATIENCE, "still incomplete: {session:#}");
-            sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-impl Drop for Shop {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn shop(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
-    for service in ["--storefront", "--payments", "--viewer"] {
-        if !arguments.contains(&service) {
-            command.args([service, "127.0.0.1:0"]);
-        }
-    }
-    command.args(arguments).env_remove("RUST_LOG");
-    for (name, _) in
-        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OTEL_"))
-    {
-        command.env_remove(name);
-    }
-    command
-}
-
-fn names<'a>(session: &'a Value, service: &str) -> Vec<&'a str> {
-    let spans = session["spans"].as_array().unwrap().iter();
-    spans
-        .filter(|span| span["service"] == service)
-        .map(|span| span["name"].as_str().unwrap())
-        .collect()
-}
-
-fn has_spans(session: &Value, count: usize) -> bool {
-    session["spans"].as_array().is_some_and(|spans| spans.len() == count)
-}
+use self::common::{PATIENCE, Shop, has_spans, names, shop};
 
 #[test]
 fn one_session_holds_the_work_of_both_services() {
@@ -158,8 +72,7 @@ fn a_request_without_a_session_works_and_belongs_to_none() {
     // Telemetry arrives in order: what came before this session has arrived with it.
     assert_eq!(shop.checkout(Some("last"), json!(["mug"])).status(), 200);
     shop.session("last", |session| has_spans(session, 7));
-    let sessions = shop.client.get(format!("{}/api/sessions", shop.viewer)).send().unwrap();
-    let sessions: Value = sessions.json().unwrap();
+    let sessions = shop.sessions();
     assert_eq!(sessions.as_array().unwrap().len(), 1, "{sessions:#}");
 }
 
@@ -184,8 +97,7 @@ fn the_environment_sends_the_telemetry_elsewhere() {
     let shop = Shop::from(command);
     assert_eq!(shop.checkout(Some("elsewhere"), json!(["mug"])).status(), 200);
     elsewhere.session("elsewhere", |session| has_spans(session, 7));
-    let here = shop.client.get(format!("{}/api/sessions", shop.viewer)).send().unwrap();
-    assert_eq!(here.json::<Value>().unwrap(), json!([]));
+    assert_eq!(shop.sessions(), json!([]));
 }
 
 /// An end that must come by itself, and in a bounded time.
