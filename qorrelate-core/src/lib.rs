@@ -29,7 +29,8 @@
 //! | the current session is missing or another's | `current`, `otel::scope` |
 //! | a span or log record is not tagged | `otel::tag`, `otel::sampler`, `otel::log_processor` |
 //! | a log line does not show the session | `log_format` |
-//! | an adapter for another framework | `request`, `settings`, `request_session` |
+//! | the session is not handed on, or to a wrong host | `hosts`, `carrier`, `propagation`, `baggage` |
+//! | an adapter for another framework | `request`, `settings`, `request_session`, `propagation` |
 //!
 //! # Two blunt sentences
 //!
@@ -40,6 +41,8 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod baggage;
+#[cfg(feature = "client")]
+mod carrier;
 mod current;
 mod extract;
 mod grammar;
@@ -51,12 +54,16 @@ mod log_format;
 mod otel;
 mod outcome;
 mod problem;
+#[cfg(feature = "client")]
+mod propagation;
 mod request;
 mod request_session;
 mod rules;
 mod settings;
 mod source;
 
+#[cfg(feature = "client")]
+pub use carrier::Carrier;
 pub use current::{InSession, SessionGuard};
 pub use extract::MissingSessionId;
 pub use grammar::{BrokenRule, MAX_LEN, ParseSessionIdError};
@@ -70,6 +77,8 @@ pub use otel::{ATTRIBUTE, SessionContextExt, SessionScope, record_current_sessio
 pub use otel::{SessionLogProcessor, SessionSampler};
 pub use outcome::SessionIdOutcome;
 pub use problem::Problem;
+#[cfg(feature = "client")]
+pub use propagation::{OutboundHeaders, Propagation};
 pub use request::{RequestHead, RequestView};
 pub use request_session::{InRequest, RequestSession};
 pub use rules::SessionIdRules;

@@ -73,6 +73,10 @@ pub enum InvalidSetting {
     Source(Source),
     /// That is no name for a header in the response.
     ResponseHeader(String),
+    /// The carrier's name is not a token (RFC 9110, section 5.6.2), which the names of headers and
+    /// baggage members are.
+    #[cfg(feature = "client")]
+    Carrier(crate::carrier::Carrier),
 }
 
 impl fmt::Display for InvalidSetting {
@@ -83,6 +87,11 @@ impl fmt::Display for InvalidSetting {
                 write!(f, "{name:?} is no name for a {kind}")
             }
             Self::ResponseHeader(name) => write!(f, "{name:?} is no name for a header"),
+            #[cfg(feature = "client")]
+            Self::Carrier(carrier) => {
+                let (kind, name) = carrier.parts();
+                write!(f, "{name:?} is no name for a {kind}")
+            }
         }
     }
 }

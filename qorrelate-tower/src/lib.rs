@@ -6,6 +6,8 @@ mod body;
 mod head;
 #[cfg(feature = "tower-http")]
 mod make_span;
+#[cfg(feature = "client")]
+mod propagate;
 mod require;
 mod server_timing;
 mod session_id;
@@ -13,6 +15,8 @@ mod session_id;
 pub use body::SessionBody;
 #[cfg(feature = "tower-http")]
 pub use make_span::SessionMakeSpan;
+#[cfg(feature = "client")]
+pub use propagate::{PropagateSessionId, PropagateSessionIdLayer};
 pub use require::{RequireSessionId, RequireSessionIdLayer};
 pub use server_timing::{ServerTiming, ServerTimingLayer};
 pub use session_id::{SessionIdLayer, SessionIdService};
@@ -31,5 +35,7 @@ pub use qorrelate_core::{
     ParseSessionIdError, Policy, RequestView, SessionContextExt, SessionGuard, SessionId,
     SessionIdOutcome, SessionIdRules, Source, record_current_session,
 };
+#[cfg(feature = "client")]
+pub use qorrelate_core::{Carrier, Hosts, InvalidHost, InvalidHostReason};
 #[cfg(feature = "otel-sdk")]
 pub use qorrelate_core::{SessionLogProcessor, SessionSampler};

@@ -1,0 +1,286 @@
+//! The layer for clients: hands the session on to the services that are called.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
+use qorrelate_core::{OutboundHeaders, Propagation, SessionId, Target};
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// Puts the ID of the current session into requests to the hosts that are named, and into no others.
+///
+/// It works on any client that is a `Service<http::Request<B>>`: hyper-util's, tonic's channels. By
+/// default the ID is sent in the header `X-Session-ID`; one that is there already, such as one copied
+/// from the request that is being handled, is replaced. A request that is made in no session is left
+/// as it is.
+///
+/// The session is the one that is current when the service is *called*. Another is given with the
+/// request: `request.extensions_mut().insert(session_id)`.
+///
+/// # Where to put it
+///
+/// Put it innermost, next to the client: inside of what follows redirects, retries or chooses among
+/// hosts. Then each request that is sent is judged by the host that it goes to. Outside of
+/// tower-http's `FollowRedirect` it would put the header on the first request only, and the copies of
+/// it that follow a redirect would carry the header to wherever that leads.
+///
+/// # Which host
+///
+/// The host is the one in the request's URI; the `Host` header is what the server is told, not where
+/// the request goes. If the URI has none, the host is not known, and nothing is sent. That is so for a
+/// tonic client, unless it is told the URI of its channel: `HealthClient::with_origin(service, uri)`
+/// in place of `HealthClient::new(service)`.
+///
+/// # Example
+///
+/// ```
+/// use http::{Request, Response};
+/// use qorrelate_tower::{PropagateSessionIdLayer, SessionId};
+/// use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // For hyper: hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http()
+/// let client = service_fn(|request: Request<()>| async move {
+///     Ok::<_, std::convert::Infallible>(Response::new(request.headers().contains_key("x-session-id")))
+/// });
+/// let mut client = ServiceBuilder::new()
+///     .layer(PropagateSessionIdLayer::to_hosts(["payments.internal"])?)
+///     .service(client);
+///
+/// let id: SessionId = "abc".parse()?;
+/// for (url, is_sent) in [("http://payments.internal:8080/", true), ("http://example.com/", false)] {
+///     let request = Request::get(url).body(())?;
+///     let future = id.in_scope(|| client.call(request)); // as in a handler
+///     assert_eq!(*future.await?.body(), is_sent);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct PropagateSessionIdLayer {
+    propagation: Arc<Propagation<HeaderName>>,
+}
+
+impl PropagateSessionIdLayer {
+    qorrelate_core::propagation_methods!("qorrelate_tower", "PropagateSessionIdLayer");
+}
+
+impl<S> Layer<S> for PropagateSessionIdLayer {
+    type Service = PropagateSessionId<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        PropagateSessionId { inner, propagation: Arc::clone(&self.propagation) }
+    }
+}
+
+/// The service that [`PropagateSessionIdLayer`] makes.
+#[derive(Debug, Clone)]
+pub struct PropagateSessionId<S> {
+    inner: S,
+    propagation: Arc<Propagation<HeaderName>>,
+}
+
+impl<S, B> Service<Request<B>> for PropagateSessionId<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let given = request.extensions().get::<SessionId>().cloned();
+        let uri = request.uri().clone();
+        self.propagation.apply(target(&uri), given, &mut Headers(request.headers_mut()));
+        self.inner.call(request)
+    }
+}
+
+fn target(uri: &Uri) -> Option<Target<'_>> {
+    Some(Target::new(uri.scheme_str().unwrap_or_default(), uri.host()?, uri.port_u16()))
+}
+
+/// How core sees the headers of an `http::Request`.
+pub(crate) struct Headers<'a>(pub(crate) &'a mut HeaderMap);
+
+impl OutboundHeaders for Headers<'_> {
+    type HeaderName = HeaderName;
+
+    fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
+        self.0.get_all(name).iter().map(HeaderValue::as_bytes)
+    }
+
+    fn set(&mut self, name: &HeaderName, value: &[u8]) {
+        // What core makes of header lines is a header line.
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            self.0.insert(name.clone(), value);
+        }
+    }
+
+    fn remove(&mut self, name: &HeaderName) {
+        self.0.remove(name);
+    }
+}
+
+const _: () = {
+    const fn is_layer<T: Clone + Send + Sync + 'static>() {}
+    is_layer::<PropagateSessionIdLayer>();
+    is_layer::<PropagateSessionId<()>>();
+};
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::future::{Ready, ready};
+
+    use qorrelate_core::Carrier;
+
+    use super::*;
+
+    /// Answers the headers that it is sent.
+    #[derive(Clone)]
+    struct Echo;
+
+    impl Service<Request<()>> for Echo {
+        type Response = HeaderMap;
+        type Error = Infallible;
+        type Future = Ready<Result<HeaderMap, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, request: Request<()>) -> Self::Future {
+            ready(Ok(request.into_parts().0.headers))
+        }
+    }
+
+    fn layer() -> PropagateSessionIdLayer {
+        PropagateSessionIdLayer::to_hosts(["named.example", "[::1]:8080"]).unwrap()
+    }
+
+    fn id(id: &str) -> SessionId {
+        id.parse().unwrap()
+    }
+
+    fn sent(layer: &PropagateSessionIdLayer, request: http::request::Builder) -> HeaderMap {
+        layer.layer(Echo).call(request.body(()).unwrap()).into_inner().unwrap()
+    }
+
+    fn values<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
+        headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
+    }
+
+    fn session(headers: &HeaderMap) -> Vec<&str> {
+        values(headers, "x-session-id")
+    }
+
+    #[test]
+    fn only_requests_to_hosts_that_are_named_carry_the_session() {
+        let _guard = id("abc").enter();
+        for (uri, expected) in [
+            ("http://named.example/", &["abc"][..]),
+            ("https://NAMED.example.:8443/", &["abc"]),
+            ("http://[::1]:8080/", &["abc"]),
+            ("http://[::1]:8081/", &[]),
+            ("http://other.example/", &[]),
+            ("http://named.example:80@other.example/", &[]),
+            ("http://other.example@named.example/", &["abc"]),
+        ] {
+            assert_eq!(session(&sent(&layer(), Request::get(uri))), expected, "{uri}");
+        }
+    }
+
+    #[test]
+    fn without_a_host_in_the_uri_nothing_is_sent_to_anyone() {
+        let _guard = id("abc").enter();
+        for layer in [layer(), PropagateSessionIdLayer::to_any_host()] {
+            let request = Request::get("/path").header("host", "named.example");
+            assert_eq!(session(&sent(&layer, request)), &[""; 0]);
+        }
+    }
+
+    #[test]
+    fn any_host_is_any_host() {
+        let _guard = id("abc").enter();
+        let request = Request::get("http://other.example/");
+        assert_eq!(session(&sent(&PropagateSessionIdLayer::to_any_host(), request)), ["abc"]);
+    }
+
+    #[test]
+    fn what_an_earlier_hop_sent_is_replaced() {
+        let _guard = id("abc").enter();
+        let request = Request::get("http://named.example/")
+            .header("X-Session-ID", "old")
+            .header("x-session-id", "older");
+        assert_eq!(session(&sent(&layer(), request)), ["abc"]);
+    }
+
+    #[test]
+    fn in_no_session_the_request_is_left_as_it_is() {
+        assert_eq!(session(&sent(&layer(), Request::get("http://named.example/"))), &[""; 0]);
+        let request = Request::get("http://named.example/").header("x-session-id", "theirs");
+        assert_eq!(session(&sent(&layer(), request)), ["theirs"]);
+    }
+
+    #[test]
+    fn a_session_given_with_the_request_comes_first() {
+        let _guard = id("abc").enter();
+        let request = Request::get("http://named.example/").extension(id("given"));
+        assert_eq!(session(&sent(&layer(), request)), ["given"]);
+        let request = Request::get("http://other.example/").extension(id("given"));
+        assert_eq!(session(&sent(&layer(), request)), &[""; 0]);
+    }
+
+    #[test]
+    fn a_stale_header_to_another_host_goes_only_if_asked_to() {
+        let _guard = id("abc").enter();
+        let request = || {
+            Request::get("http://other.example/")
+                .header("x-session-id", "old")
+                .header("baggage", "a=1,session.id=old")
+                .header("baggage", "b=2")
+        };
+        let left = sent(&layer(), request());
+        assert_eq!(session(&left), ["old"]);
+
+        let removed = sent(&layer().remove_from_others(), request());
+        assert_eq!(session(&removed), &[""; 0]);
+        assert_eq!(values(&removed, "baggage"), ["a=1,session.id=old", "b=2"]);
+
+        let carriers = [Carrier::header("x-session-id"), Carrier::baggage()];
+        let layer = layer().carriers(carriers).unwrap().remove_from_others();
+        let removed = sent(&layer, request());
+        assert_eq!(session(&removed), &[""; 0]);
+        assert_eq!(values(&removed, "baggage"), ["a=1,b=2"]);
+        let plain = sent(&layer, Request::get("http://other.example/").header("baggage", "a=1"));
+        assert_eq!(values(&plain, "baggage"), ["a=1"]);
+    }
+
+    #[test]
+    fn baggage_is_merged() {
+        let _guard = id("abc").enter();
+        let layer = layer().carriers([Carrier::baggage()]).unwrap();
+        let request = Request::get("http://named.example/")
+            .header("baggage", "a=1;p , session.id=old")
+            .header("baggage", HeaderValue::from_bytes(b"b=\xff").unwrap());
+        let sent = sent(&layer, request);
+        assert_eq!(sent.get_all("baggage").iter().count(), 1);
+        assert_eq!(sent["baggage"].as_bytes(), b"a=1;p ,b=\xff,session.id=abc");
+        assert_eq!(session(&sent), &[""; 0]);
+    }
+
+    #[test]
+    fn a_carrier_that_cannot_be_is_refused_when_it_is_set() {
+        for carrier in [Carrier::header("x session"), Carrier::baggage_member("a,b")] {
+            let error = layer().carriers([carrier.clone()]).unwrap_err();
+            assert_eq!(error, qorrelate_core::InvalidSetting::Carrier(carrier));
+        }
+    }
+}
