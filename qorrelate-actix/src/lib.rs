@@ -24,12 +24,12 @@ pub mod future {
     pub use crate::session_id::ResponseFuture as SessionIdFuture;
 }
 
-#[cfg(feature = "tracing-subscriber")]
-pub use qorrelate_core::SessionFormat;
 pub use qorrelate_core::{
     ATTRIBUTE, BrokenRule, DEFAULT_HEADER, InvalidSetting, MAX_LEN, MissingSessionId,
     ParseSessionIdError, Policy, RequestView, SessionContextExt, SessionGuard, SessionId,
     SessionIdOutcome, SessionIdRules, Source, record_current_session,
 };
+#[cfg(feature = "tracing-subscriber")]
+pub use qorrelate_core::{SessionFormat, carry_session};
 #[cfg(feature = "otel-sdk")]
 pub use qorrelate_core::{SessionLogProcessor, SessionSampler};

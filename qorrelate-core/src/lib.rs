@@ -28,6 +28,7 @@
 //! | what happened for this request | `outcome` |
 //! | the current session is missing or another's | `current`, `otel::scope` |
 //! | a span or log record is not tagged | `otel::tag`, `otel::sampler`, `otel::log_processor` |
+//! | the session is lost where a span is entered again | `span_layer` |
 //! | a log line does not show the session | `log_format` |
 //! | the session is not handed on, or to a wrong host | `hosts`, `carrier`, `propagation`, `baggage` |
 //! | an adapter for another framework | `request`, `settings`, `request_session`, `propagation` |
@@ -61,6 +62,8 @@ mod request_session;
 mod rules;
 mod settings;
 mod source;
+#[cfg(feature = "tracing-subscriber")]
+mod span_layer;
 
 #[cfg(feature = "client")]
 pub use carrier::Carrier;
@@ -84,3 +87,5 @@ pub use request_session::{InRequest, RequestSession};
 pub use rules::SessionIdRules;
 pub use settings::{InvalidSetting, Policy, Settings};
 pub use source::{DEFAULT_HEADER, Source};
+#[cfg(feature = "tracing-subscriber")]
+pub use span_layer::carry_session;

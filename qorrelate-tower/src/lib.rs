@@ -28,8 +28,6 @@ pub mod future {
     pub use crate::session_id::ResponseFuture as SessionIdFuture;
 }
 
-#[cfg(feature = "tracing-subscriber")]
-pub use qorrelate_core::SessionFormat;
 pub use qorrelate_core::{
     ATTRIBUTE, BrokenRule, DEFAULT_HEADER, InvalidSetting, MAX_LEN, MissingSessionId,
     ParseSessionIdError, Policy, RequestView, SessionContextExt, SessionGuard, SessionId,
@@ -37,5 +35,7 @@ pub use qorrelate_core::{
 };
 #[cfg(feature = "client")]
 pub use qorrelate_core::{Carrier, Hosts, InvalidHost, InvalidHostReason};
+#[cfg(feature = "tracing-subscriber")]
+pub use qorrelate_core::{SessionFormat, carry_session};
 #[cfg(feature = "otel-sdk")]
 pub use qorrelate_core::{SessionLogProcessor, SessionSampler};

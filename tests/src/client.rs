@@ -2,7 +2,10 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long to wait for a server.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A response, read to its end.
 #[derive(Debug)]
@@ -33,8 +36,31 @@ impl Answer {
 
 /// Sends one `GET` on a connection of its own, and reads the answer.
 pub fn get(address: SocketAddr, target: &str, headers: &[(&str, &[u8])]) -> Answer {
-    let mut request = format!("GET {target} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
-    let mut request = std::mem::take(&mut request).into_bytes();
+    let mut stream = send(address, target, headers);
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).expect("the server answers");
+    parse(&bytes)
+}
+
+/// Sends one `GET`, and goes away without an answer as soon as it has started.
+pub fn cancel(
+    address: SocketAddr,
+    target: &str,
+    headers: &[(&str, &[u8])],
+    has_started: impl Fn() -> bool,
+) {
+    let stream = send(address, target, headers);
+    let deadline = Instant::now() + PATIENCE;
+    while !has_started() {
+        assert!(Instant::now() < deadline, "the handler has not started");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    drop(stream);
+}
+
+fn send(address: SocketAddr, target: &str, headers: &[(&str, &[u8])]) -> TcpStream {
+    let head = format!("GET {target} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+    let mut request = head.into_bytes();
     for (name, value) in headers {
         request.extend_from_slice(name.as_bytes());
         request.extend_from_slice(b": ");
@@ -44,11 +70,9 @@ pub fn get(address: SocketAddr, target: &str, headers: &[(&str, &[u8])]) -> Answ
     request.extend_from_slice(b"\r\n");
 
     let mut stream = TcpStream::connect(address).expect("the server listens");
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(&request).expect("the server reads");
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).expect("the server answers");
-    parse(&bytes)
+    stream
 }
 
 fn parse(bytes: &[u8]) -> Answer {

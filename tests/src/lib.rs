@@ -3,5 +3,6 @@
 
 pub mod client;
 pub mod config;
+pub mod matrix;
 pub mod server;
 pub mod telemetry;

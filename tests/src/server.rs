@@ -5,6 +5,8 @@ mod axum;
 
 use std::net::SocketAddr;
 
+pub use actix::run_actix;
+pub use axum::serve_axum;
 use qorrelate_core::{SessionId, SessionIdOutcome};
 use serde_json::{Value, json};
 use tracing::Instrument;

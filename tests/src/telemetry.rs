@@ -8,10 +8,13 @@ use opentelemetry::trace::{SpanKind, TracerProvider as _};
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_sdk::logs::in_memory_exporter::LogDataWithResource;
 use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
-use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SdkTracerProvider, SpanData};
-use qorrelate_core::{ATTRIBUTE, SessionLogProcessor, SessionSampler};
+use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
+use qorrelate_core::{
+    ATTRIBUTE, SessionFormat, SessionLogProcessor, SessionSampler, carry_session,
+};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{Layer, reload};
 
 /// Where the telemetry of this process goes. There is one, as in an app.
 #[derive(Debug)]
@@ -22,7 +25,18 @@ pub struct Telemetry {
     _providers: (SdkTracerProvider, SdkLoggerProvider),
 }
 
-/// What one request left behind.
+/// The ways to set up tracing-opentelemetry that change what carries a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetUp {
+    /// Whether entering a tracing span activates its OpenTelemetry context.
+    pub context_activation: bool,
+    /// Whether the layer is under `tracing_subscriber::reload::Layer`.
+    pub reload: bool,
+    /// Whether `carry_session` is around the layer.
+    pub carry: bool,
+}
+
+/// What requests left behind.
 #[derive(Debug)]
 pub struct Records {
     /// Exported spans.
@@ -36,28 +50,56 @@ pub struct Records {
 impl Telemetry {
     /// Sets up OpenTelemetry traces and logs and JSON lines for the process, as the README shows it.
     pub fn install() -> &'static Self {
+        Self::install_as(SetUp { context_activation: true, reload: false, carry: false })
+    }
+
+    /// Sets them up in another way. The first call counts.
+    pub fn install_as(set_up: SetUp) -> &'static Self {
         static TELEMETRY: OnceLock<Telemetry> = OnceLock::new();
         TELEMETRY.get_or_init(|| {
             let spans = InMemorySpanExporter::default();
             let tracer_provider = SdkTracerProvider::builder()
-                .with_sampler(SessionSampler::new(Sampler::AlwaysOn))
+                .with_sampler(SessionSampler::default())
                 .with_simple_exporter(spans.clone())
                 .build();
+            // For the peers that take their tracer from there.
+            opentelemetry::global::set_tracer_provider(tracer_provider.clone());
             let logs = InMemoryLogExporter::default();
             let logger_provider = SdkLoggerProvider::builder()
                 .with_log_processor(SessionLogProcessor::new())
                 .with_simple_exporter(logs.clone())
                 .build();
             let lines = Lines::default();
-            // Without what is of a connection or of a server, and so of no request.
-            let filter = Targets::new().with_default(LevelFilter::DEBUG).with_targets(
-                ["actix_server", "h2", "hyper_util"].map(|of| (of, LevelFilter::OFF)),
-            );
+            // Without what is of a connection or of a server, and so of no request; with the spans
+            // of axum-tracing-opentelemetry, which are of level TRACE.
+            let filter = Targets::new()
+                .with_default(LevelFilter::DEBUG)
+                .with_target("otel::tracing", LevelFilter::TRACE)
+                .with_targets(
+                    ["actix_server", "h2", "hyper_util"].map(|of| (of, LevelFilter::OFF)),
+                );
+            let to_opentelemetry = tracing_opentelemetry::layer()
+                .with_tracer(tracer_provider.tracer("tests"))
+                .with_context_activation(set_up.context_activation);
+            let to_opentelemetry = if set_up.reload {
+                reload::Layer::new(to_opentelemetry).0.boxed()
+            } else {
+                to_opentelemetry.boxed()
+            };
+            let to_opentelemetry = if set_up.carry {
+                carry_session(to_opentelemetry).boxed()
+            } else {
+                to_opentelemetry
+            };
+            let format = tracing_subscriber::fmt::layer()
+                .json()
+                .map_event_format(SessionFormat::new)
+                .with_writer(lines.clone());
             let subscriber = tracing_subscriber::registry()
-                .with(filter)
-                .with(tracing_opentelemetry::layer().with_tracer(tracer_provider.tracer("tests")))
+                .with(to_opentelemetry)
                 .with(OpenTelemetryTracingBridge::new(&logger_provider))
-                .with(tracing_subscriber::fmt::layer().json().with_writer(lines.clone()));
+                .with(format)
+                .with(filter);
             tracing::subscriber::set_global_default(subscriber).expect("no other subscriber");
             Telemetry { spans, logs, lines, _providers: (tracer_provider, logger_provider) }
         })
@@ -68,56 +110,58 @@ impl Telemetry {
     pub fn record<T>(&self, request: impl FnOnce() -> T) -> (T, Records) {
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let _guard = lock(&ONE_AT_A_TIME);
+        self.forget();
+        let answer = request();
+        let records =
+            self.records_once(|spans| spans.iter().any(|span| span.span_kind == SpanKind::Server));
+        (answer, records)
+    }
+}
+
+impl Telemetry {
+    /// Forgets all records so far.
+    pub fn forget(&self) {
         self.spans.reset();
         self.logs.reset();
         lock(&self.lines.0).clear();
+    }
 
-        let answer = request();
-
-        let deadline = Instant::now() + Duration::from_secs(10);
+    /// All records so far, as soon as the spans that have ended are complete.
+    pub fn records_once(&self, complete: impl Fn(&[SpanData]) -> bool) -> Records {
+        let deadline = Instant::now() + Duration::from_secs(20);
         let spans = loop {
             let spans = self.spans.get_finished_spans().unwrap();
-            if spans.iter().any(|span| span.span_kind == SpanKind::Server) {
+            if complete(&spans) {
                 break spans;
             }
-            assert!(Instant::now() < deadline, "no server span ended; ended: {spans:#?}");
-            std::thread::yield_now();
+            assert!(Instant::now() < deadline, "only these spans have ended: {spans:#?}");
+            std::thread::sleep(Duration::from_millis(1));
         };
         let lines = lock(&self.lines.0);
         let lines = String::from_utf8(lines.clone()).expect("lines are UTF-8");
-        let records = Records {
+        Records {
             spans,
             logs: self.logs.get_emitted_logs().unwrap(),
             lines: lines
                 .lines()
                 .map(|line| serde_json::from_str(line).expect("every line is JSON"))
                 .collect(),
-        };
-        (answer, records)
+        }
     }
 }
 
 impl Records {
     /// All values of `session.id` on each span, by the span's name.
     pub fn spans_tagged(&self) -> Vec<(String, Vec<String>)> {
-        self.spans
-            .iter()
-            .map(|span| {
-                let ids = span.attributes.iter().filter(|kv| kv.key.as_str() == ATTRIBUTE);
-                (span.name.to_string(), ids.map(|kv| kv.value.to_string()).collect())
-            })
-            .collect()
+        let tags = |span: &SpanData| (span.name.to_string(), span_values(span, ATTRIBUTE));
+        self.spans.iter().map(tags).collect()
     }
 
     /// All values of `session.id` on each log record, by the record's body.
     pub fn logs_tagged(&self) -> Vec<(String, Vec<String>)> {
         self.logs
             .iter()
-            .map(|log| {
-                let ids = log.record.attributes_iter().filter(|(key, _)| key.as_str() == ATTRIBUTE);
-                let body = format!("{:?}", log.record.body());
-                (body, ids.map(|(_, value)| text(value)).collect())
-            })
+            .map(|log| (format!("{:?}", log.record.body()), log_values(log, ATTRIBUTE)))
             .collect()
     }
 
@@ -130,9 +174,22 @@ impl Records {
     }
 }
 
+/// All values of that attribute of a span.
+pub fn span_values(span: &SpanData, key: &str) -> Vec<String> {
+    let attributes = span.attributes.iter().filter(|attribute| attribute.key.as_str() == key);
+    attributes.map(|attribute| attribute.value.to_string()).collect()
+}
+
+/// All values of that attribute of a log record.
+pub fn log_values(log: &LogDataWithResource, key: &str) -> Vec<String> {
+    let attributes = log.record.attributes_iter().filter(|(name, _)| name.as_str() == key);
+    attributes.map(|(_, value)| text(value)).collect()
+}
+
 fn text(value: &opentelemetry::logs::AnyValue) -> String {
     match value {
         opentelemetry::logs::AnyValue::String(text) => text.as_str().to_owned(),
+        opentelemetry::logs::AnyValue::Int(number) => number.to_string(),
         other => format!("{other:?}"),
     }
 }

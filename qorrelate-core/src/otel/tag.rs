@@ -15,6 +15,8 @@ use crate::id::SessionId;
 /// an attribute. Doing both would export the key twice.
 pub(crate) fn tag_open_span(id: &SessionId) -> bool {
     let span = Span::current();
+    #[cfg(feature = "tracing-subscriber")]
+    crate::span_layer::remember(&span, id);
     if span.has_field(ATTRIBUTE) {
         span.record(ATTRIBUTE, id.as_str());
         return true;

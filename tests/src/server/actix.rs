@@ -1,6 +1,8 @@
+use std::net::SocketAddr;
+
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
-use actix_web::{App, HttpResponse, HttpServer, error, web};
+use actix_web::{App, HttpResponse, error, web};
 use qorrelate_actix::{
     RequireSessionIdMiddleware, ServerTimingMiddleware, SessionId, SessionIdMiddleware,
     SessionRootSpanBuilder,
@@ -10,31 +12,51 @@ use tracing_actix_web::TracingLogger;
 use super::{Config, Server, Stop, work};
 
 pub(super) fn serve(config: Config) -> Server {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
+    crate::serve_actix!(move || {
+        App::new()
+            .service(
+                web::resource("/guarded")
+                    .wrap(RequireSessionIdMiddleware::new())
+                    .route(web::get().to(async || web::Json(work(None).await))),
+            )
+            .route("/work", web::get().to(worked))
+            .route("/needs", web::get().to(needed))
+            .route("/fails", web::get().to(fails))
+            .route("/answers", web::get().to(answers))
+            .wrap(ServerTimingMiddleware::new())
+            .wrap(TracingLogger::<SessionRootSpanBuilder>::new())
+            .wrap(crate::configured!(SessionIdMiddleware::new(), config))
+    })
+}
+
+/// Serves an app on a system of its own. A macro, because the type of an app's factory has no name.
+#[macro_export]
+macro_rules! serve_actix {
+    ($factory:expr) => {{
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        $crate::server::run_actix(address, move || {
+            actix_web::HttpServer::new($factory)
+                .workers(2)
+                // So that a client that goes away is noticed while its request is handled.
+                .h1_allow_half_closed(false)
+                .disable_signals()
+                .listen(listener)
+                .unwrap()
+                .run()
+        })
+    }};
+}
+
+/// Runs a server on a thread of its own.
+pub fn run_actix(
+    address: SocketAddr,
+    start: impl FnOnce() -> actix_web::dev::Server + Send + 'static,
+) -> Server {
     let (started, starting) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
-            let server = HttpServer::new(move || {
-                App::new()
-                    .service(
-                        web::resource("/guarded")
-                            .wrap(RequireSessionIdMiddleware::new())
-                            .route(web::get().to(async || web::Json(work(None).await))),
-                    )
-                    .route("/work", web::get().to(worked))
-                    .route("/needs", web::get().to(needed))
-                    .route("/fails", web::get().to(fails))
-                    .route("/answers", web::get().to(answers))
-                    .wrap(ServerTimingMiddleware::new())
-                    .wrap(TracingLogger::<SessionRootSpanBuilder>::new())
-                    .wrap(crate::configured!(SessionIdMiddleware::new(), config))
-            })
-            .workers(2)
-            .disable_signals()
-            .listen(listener)
-            .unwrap()
-            .run();
+            let server = start();
             started.send(server.handle()).unwrap();
             server.await.unwrap();
         });

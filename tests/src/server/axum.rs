@@ -22,6 +22,11 @@ pub(super) fn serve(config: Config) -> Server {
         .layer(TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()))
         .layer(crate::configured!(SessionIdLayer::new(), config));
 
+    serve_axum(app)
+}
+
+/// Serves an app on a runtime of its own.
+pub fn serve_axum(app: Router) -> Server {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
