@@ -4,6 +4,8 @@
 
 mod body;
 mod head;
+#[cfg(feature = "awc")]
+mod propagate;
 mod require;
 #[cfg(feature = "tracing-actix-web")]
 mod root_span;
@@ -11,6 +13,8 @@ mod server_timing;
 mod session_id;
 
 pub use body::SessionBody;
+#[cfg(feature = "awc")]
+pub use propagate::{PropagateSessionIdMiddleware, PropagateSessionIdService};
 pub use require::{RequireSessionIdMiddleware, RequireSessionIdService};
 #[cfg(feature = "tracing-actix-web")]
 pub use root_span::SessionRootSpanBuilder;
@@ -29,6 +33,8 @@ pub use qorrelate_core::{
     ParseSessionIdError, Policy, RequestView, SessionContextExt, SessionGuard, SessionId,
     SessionIdOutcome, SessionIdRules, Source, record_current_session,
 };
+#[cfg(feature = "awc")]
+pub use qorrelate_core::{Carrier, Hosts, InvalidHost, InvalidHostReason};
 #[cfg(feature = "tracing-subscriber")]
 pub use qorrelate_core::{SessionFormat, carry_session};
 #[cfg(feature = "otel-sdk")]

@@ -9,6 +9,10 @@ mod make_span;
 #[cfg(feature = "client")]
 mod propagate;
 mod require;
+#[cfg(feature = "reqwest")]
+mod reqwest_client;
+#[cfg(feature = "reqwest-middleware")]
+mod reqwest_middleware;
 mod server_timing;
 mod session_id;
 
@@ -18,6 +22,8 @@ pub use make_span::SessionMakeSpan;
 #[cfg(feature = "client")]
 pub use propagate::{PropagateSessionId, PropagateSessionIdLayer};
 pub use require::{RequireSessionId, RequireSessionIdLayer};
+#[cfg(feature = "reqwest")]
+pub use reqwest_client::{PropagateSessionIdExt, RequestBuilderExt, SessionClient};
 pub use server_timing::{ServerTiming, ServerTimingLayer};
 pub use session_id::{SessionIdLayer, SessionIdService};
 

@@ -65,6 +65,11 @@ pub struct PropagateSessionIdLayer {
 
 impl PropagateSessionIdLayer {
     qorrelate_core::propagation_methods!("qorrelate_tower", "PropagateSessionIdLayer");
+
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn into_propagation(self) -> Arc<Propagation<HeaderName>> {
+        self.propagation
+    }
 }
 
 impl<S> Layer<S> for PropagateSessionIdLayer {

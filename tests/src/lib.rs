@@ -4,5 +4,6 @@
 pub mod client;
 pub mod config;
 pub mod matrix;
+pub mod peer;
 pub mod server;
 pub mod telemetry;
