@@ -98,7 +98,7 @@ mod tests {
 
     fn merge(lines: &[&str], value: Option<&str>) -> Option<String> {
         let lines = lines.iter().map(|line| line.as_bytes());
-        merged(lines, "session.id", value).map(|bytes| String::from_utf8(bytes).unwrap())
+        merged(lines, "session.id", value).and_then(|bytes| String::from_utf8(bytes).ok())
     }
 
     #[test]
