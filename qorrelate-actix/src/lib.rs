@@ -29,12 +29,13 @@ pub mod future {
 }
 
 pub use qorrelate_core::{
-    ATTRIBUTE, BrokenRule, DEFAULT_HEADER, InvalidSetting, MAX_LEN, MissingSessionId,
+    ATTRIBUTE, BrokenRule, Carrier, DEFAULT_HEADER, InvalidSetting, MAX_LEN, MissingSessionId,
     ParseSessionIdError, Policy, RequestView, SessionContextExt, SessionGuard, SessionId,
-    SessionIdOutcome, SessionIdRules, Source, record_current_session,
+    SessionIdOutcome, SessionIdRules, SessionPropagator, Source, extract_session, inject_session,
+    record_current_session,
 };
 #[cfg(feature = "awc")]
-pub use qorrelate_core::{Carrier, Hosts, InvalidHost, InvalidHostReason};
+pub use qorrelate_core::{Hosts, InvalidHost, InvalidHostReason};
 #[cfg(feature = "tracing-subscriber")]
 pub use qorrelate_core::{SessionFormat, carry_session};
 #[cfg(feature = "otel-sdk")]

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::token::is_token;
+
 /// What W3C Baggage, "Limits", asks every platform to pass on. A header that was sent to cost time
 /// is read no further, and none is made longer.
 const MAX_MEMBERS: usize = 64;
@@ -46,7 +48,6 @@ fn after_key<'a>(member: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
 /// All other members stay as they are, byte for byte and in order, over all lines; ours comes last.
 /// When there is no room for ours within the limits, ours is the one that yields: what others have
 /// put there is not ours to drop.
-#[cfg(feature = "client")]
 pub(crate) fn merged<'a>(
     lines: impl Iterator<Item = &'a [u8]>,
     key: &str,
@@ -80,18 +81,32 @@ pub(crate) fn merged<'a>(
 }
 
 /// A member of that key, which must be a token, and that value, encoded.
-#[cfg(feature = "client")]
 fn member(key: &str, value: &str) -> String {
     format!("{key}={}", percent_encoding::utf8_percent_encode(value, ENCODED))
 }
 
+/// A member with its properties, as they are when decoded. `None` if the key is no token; a property
+/// whose key is none is left out.
+pub(crate) fn member_with(key: &str, value: &str, properties: &str) -> Option<String> {
+    let mut written = is_token(key).then(|| member(key, value))?;
+    for property in properties.split(';') {
+        let (key, value) = match property.split_once('=') {
+            Some((key, value)) => (key.trim(), Some(value.trim())),
+            None => (property.trim(), None),
+        };
+        if is_token(key) {
+            written.push(';');
+            written.push_str(&value.map_or_else(|| key.to_owned(), |value| member(key, value)));
+        }
+    }
+    Some(written)
+}
+
 /// Everything but `baggage-octet = %x21 / %x23-2B / %x2D-3A / %x3C-5B / %x5D-7E`, and `%` itself.
-#[cfg(feature = "client")]
 const ENCODED: &percent_encoding::AsciiSet =
     &percent_encoding::CONTROLS.add(b' ').add(b'"').add(b',').add(b';').add(b'\\').add(b'%');
 
 #[cfg(test)]
-#[cfg(feature = "client")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

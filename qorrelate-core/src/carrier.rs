@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::baggage;
 use crate::settings::InvalidSetting;
+use crate::source::Source;
 
 /// What the session ID is put into, in a request to another service: what a
 /// [`Source`](crate::Source) is where it arrives.
@@ -71,6 +72,16 @@ impl Carrier {
         match &self.0 {
             Kind::Header(name) => ("header", name),
             Kind::Baggage(key) => ("baggage", key),
+        }
+    }
+}
+
+/// Where to look for what such a carrier brings.
+impl From<&Carrier> for Source {
+    fn from(carrier: &Carrier) -> Self {
+        match &carrier.0 {
+            Kind::Header(name) => Self::header(name),
+            Kind::Baggage(key) => Self::baggage_member(key),
         }
     }
 }

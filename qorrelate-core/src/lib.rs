@@ -42,7 +42,6 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod baggage;
-#[cfg(feature = "client")]
 mod carrier;
 mod current;
 mod extract;
@@ -64,8 +63,8 @@ mod settings;
 mod source;
 #[cfg(feature = "tracing-subscriber")]
 mod span_layer;
+mod token;
 
-#[cfg(feature = "client")]
 pub use carrier::Carrier;
 pub use current::{InSession, SessionGuard};
 pub use extract::MissingSessionId;
@@ -75,7 +74,10 @@ pub use hosts::{Hosts, InvalidHost, InvalidHostReason, Target};
 pub use id::SessionId;
 #[cfg(feature = "tracing-subscriber")]
 pub use log_format::SessionFormat;
-pub use otel::{ATTRIBUTE, SessionContextExt, SessionScope, record_current_session, server_timing};
+pub use otel::{
+    ATTRIBUTE, SessionContextExt, SessionPropagator, SessionScope, extract_session, inject_session,
+    record_current_session, server_timing,
+};
 #[cfg(feature = "otel-sdk")]
 pub use otel::{SessionLogProcessor, SessionSampler};
 pub use outcome::SessionIdOutcome;

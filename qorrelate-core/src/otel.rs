@@ -3,6 +3,7 @@
 mod context;
 #[cfg(feature = "otel-sdk")]
 mod log_processor;
+mod propagator;
 #[cfg(feature = "otel-sdk")]
 mod sampler;
 mod scope;
@@ -12,6 +13,7 @@ mod tag;
 pub use context::SessionContextExt;
 #[cfg(feature = "otel-sdk")]
 pub use log_processor::SessionLogProcessor;
+pub use propagator::{SessionPropagator, extract_session, inject_session};
 #[cfg(feature = "otel-sdk")]
 pub use sampler::SessionSampler;
 pub use scope::SessionScope;

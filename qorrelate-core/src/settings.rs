@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::carrier::Carrier;
 use crate::id::SessionId;
 use crate::outcome::SessionIdOutcome;
 use crate::request::RequestHead;
@@ -75,8 +76,7 @@ pub enum InvalidSetting {
     ResponseHeader(String),
     /// The carrier's name is not a token (RFC 9110, section 5.6.2), which the names of headers and
     /// baggage members are.
-    #[cfg(feature = "client")]
-    Carrier(crate::carrier::Carrier),
+    Carrier(Carrier),
 }
 
 impl fmt::Display for InvalidSetting {
@@ -87,7 +87,6 @@ impl fmt::Display for InvalidSetting {
                 write!(f, "{name:?} is no name for a {kind}")
             }
             Self::ResponseHeader(name) => write!(f, "{name:?} is no name for a header"),
-            #[cfg(feature = "client")]
             Self::Carrier(carrier) => {
                 let (kind, name) = carrier.parts();
                 write!(f, "{name:?} is no name for a {kind}")

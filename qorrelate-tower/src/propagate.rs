@@ -141,9 +141,13 @@ const _: () = {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
     use std::convert::Infallible;
     use std::future::{Ready, ready};
 
+    use opentelemetry::baggage::BaggageExt;
+    use opentelemetry::propagation::{Injector, TextMapPropagator};
+    use opentelemetry_sdk::propagation::BaggagePropagator;
     use qorrelate_core::Carrier;
 
     use super::*;
@@ -279,6 +283,36 @@ mod tests {
         assert_eq!(sent.get_all("baggage").iter().count(), 1);
         assert_eq!(sent["baggage"].as_bytes(), b"a=1;p ,b=\xff,session.id=abc");
         assert_eq!(session(&sent), &[""; 0]);
+    }
+
+    /// The SDK writes all members of the context's baggage, a session from an earlier hop among them.
+    #[test]
+    fn a_request_that_passes_through_the_sdks_propagator_too_comes_out_right() {
+        let mut inbound = HashMap::new();
+        Injector::set(&mut inbound, "baggage", "tenant=a;p=1,session.id=old,b=2".to_owned());
+        let propagator = BaggagePropagator::new();
+        let cx = propagator.extract(&inbound);
+        let mut written = HashMap::new();
+        propagator.inject_context(&cx, &mut written);
+        let others = |line: &str| {
+            let members = line.split(',').filter(|member| !member.starts_with("session.id="));
+            members.map(str::to_owned).collect::<Vec<_>>()
+        };
+
+        let _guard = id("abc").enter();
+        let layer = layer().carriers([Carrier::baggage()]).unwrap();
+        let request = Request::get("http://named.example/").header("baggage", &written["baggage"]);
+        let sent = sent(&layer, request);
+        let [line] = values(&sent, "baggage")[..] else { panic!("one line: {sent:?}") };
+        assert_eq!(others(line), others(&written["baggage"]));
+        assert_eq!(line.matches("session.id=").count(), 1);
+
+        let mut received = HashMap::new();
+        Injector::set(&mut received, "baggage", line.to_owned());
+        let cx = propagator.extract(&received);
+        for (key, value) in [("session.id", "abc"), ("tenant", "a"), ("b", "2")] {
+            assert_eq!(cx.baggage().get(key).unwrap().as_str(), value);
+        }
     }
 
     #[test]

@@ -294,12 +294,17 @@ fn a_header_of_an_earlier_hop_is_replaced() {
     run(async || {
         let middleware = PropagateSessionIdMiddleware::to_hosts([&host]).unwrap();
         let client = awc::Client::builder().wrap(middleware).finish();
-        let request = client.get(&url).insert_header((HEADER, "old")).freeze().unwrap();
+        let request = client.get(&url).insert_header((HEADER, "old"));
+        let request = request.insert_header(("x-other", "1")).freeze().unwrap();
         request.send().await.map(drop)?;
-        request.extra_header((HEADER, "older")).send().await.map(drop)
+        let again = request.extra_header((HEADER, "older")).extra_header(("x-other", "2"));
+        again.send().await.map(drop)
     })
     .unwrap();
-    assert_eq!(sessions(&named.take_received()), [[ID]; 6]);
+    let received = named.take_received();
+    assert_eq!(sessions(&received), [[ID]; 6]);
+    assert_eq!(received[4].header("x-other"), ["1"]);
+    assert_eq!(received[5].header("x-other"), ["2"], "as awc does by itself");
 }
 
 #[test]
