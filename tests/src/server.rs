@@ -7,8 +7,10 @@ use std::net::SocketAddr;
 
 pub use actix::run_actix;
 pub use axum::serve_axum;
+use bytes::Bytes;
 use qorrelate_core::{SessionId, SessionIdOutcome};
 use serde_json::{Value, json};
+use tokio_stream::{Stream, StreamExt};
 use tracing::Instrument;
 
 use crate::config::Config;
@@ -47,6 +49,8 @@ pub struct Adapter {
     /// - `/needs` takes a `SessionId`
     /// - `/guarded` is behind the layer that requires a session
     /// - `/fails` answers an `Err` of the handler, with status 503
+    /// - `/refused` answers an error of a middleware inside of ours, with status 503
+    /// - `/streams` streams its body, which logs a line when it is dropped
     /// - `/answers` sets `X-Session-ID` and `Server-Timing` itself
     pub serve: fn(Config) -> Server,
 }
@@ -75,6 +79,23 @@ async fn work(extracted: Option<SessionId>) -> Value {
     }
     .instrument(tracing::info_span!("work"))
     .await
+}
+
+/// A body that is streamed, and says so when it is dropped.
+fn stream() -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
+    struct OnDrop;
+
+    impl Drop for OnDrop {
+        fn drop(&mut self) {
+            tracing::info!("the body is dropped");
+        }
+    }
+
+    let on_drop = OnDrop;
+    tokio_stream::iter(["one", "two"]).map(move |chunk| {
+        let _kept = &on_drop;
+        Ok(Bytes::from_static(chunk.as_bytes()))
+    })
 }
 
 /// An outcome in a few words.

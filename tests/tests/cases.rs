@@ -356,6 +356,12 @@ fn cases() -> Vec<Case> {
             .with(Config::Echo)
             .to("/fails")
             .answering(503),
+        case("sent back from a middleware's failure", header("abc"), Is("abc"), found)
+            .with(Config::Echo)
+            .to("/refused")
+            .answering(503),
+        case("a body that is streamed, and dropped", header("abc"), Is("abc"), found)
+            .to("/streams"),
         case("not sent back over the handler's own", header("abc"), Is("abc"), found)
             .with(Config::Echo)
             .to("/answers"),
@@ -460,6 +466,9 @@ fn problems(case: &Case, answer: &Answer, records: &Records) -> Vec<String> {
         logged.to_string(),
         (2 * usize::from(answer.status != 400)).to_string(),
     );
+    let dropped = logs.iter().filter(|(body, _)| body.contains("the body is dropped")).count();
+    let streams = case.target == "/streams";
+    expect("bodies dropped", dropped.to_string(), usize::from(streams).to_string());
     for (body, ids) in logs {
         expect(&format!("log {body}"), format!("{ids:?}"), format!("{tags:?}"));
     }

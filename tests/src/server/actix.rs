@@ -1,7 +1,9 @@
 use std::net::SocketAddr;
 
-use actix_web::dev::ServerHandle;
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, HttpResponse, error, web};
 use qorrelate_actix::{
     RequireSessionIdMiddleware, ServerTimingMiddleware, SessionId, SessionIdMiddleware,
@@ -9,7 +11,7 @@ use qorrelate_actix::{
 };
 use tracing_actix_web::TracingLogger;
 
-use super::{Config, Server, Stop, work};
+use super::{Config, Server, Stop, stream, work};
 
 pub(super) fn serve(config: Config) -> Server {
     crate::serve_actix!(move || {
@@ -22,6 +24,8 @@ pub(super) fn serve(config: Config) -> Server {
             .route("/work", web::get().to(worked))
             .route("/needs", web::get().to(needed))
             .route("/fails", web::get().to(fails))
+            .service(web::resource("/refused").wrap(from_fn(refuse)).route(web::get().to(fails)))
+            .route("/streams", web::get().to(streams))
             .route("/answers", web::get().to(answers))
             .wrap(ServerTimingMiddleware::new())
             .wrap(TracingLogger::<SessionRootSpanBuilder>::new())
@@ -76,6 +80,16 @@ async fn needed(id: SessionId) -> web::Json<serde_json::Value> {
 async fn fails() -> Result<HttpResponse, error::Error> {
     work(None).await;
     Err(error::InternalError::new("failed", StatusCode::SERVICE_UNAVAILABLE).into())
+}
+
+async fn refuse(_: ServiceRequest, _: Next<BoxBody>) -> Result<ServiceResponse, error::Error> {
+    work(None).await;
+    Err(error::InternalError::new("refused", StatusCode::SERVICE_UNAVAILABLE).into())
+}
+
+async fn streams() -> HttpResponse {
+    work(None).await;
+    HttpResponse::Ok().streaming(stream())
 }
 
 async fn answers() -> HttpResponse {

@@ -1,5 +1,8 @@
+use axum::body::Body;
+use axum::extract::Request;
 use axum::http::{HeaderName, StatusCode};
-use axum::response::IntoResponse;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use qorrelate_tower::{
@@ -8,7 +11,7 @@ use qorrelate_tower::{
 use tokio::sync::oneshot;
 use tower_http::trace::TraceLayer;
 
-use super::{Config, Server, Stop, work};
+use super::{Config, Server, Stop, stream, work};
 
 pub(super) fn serve(config: Config) -> Server {
     let app = Router::new()
@@ -17,6 +20,8 @@ pub(super) fn serve(config: Config) -> Server {
         .route("/work", get(async |id: Option<SessionId>| Json(work(id).await)))
         .route("/needs", get(async |id: SessionId| Json(work(Some(id)).await)))
         .route("/fails", get(fails))
+        .route("/refused", get(fails).layer(middleware::from_fn(refuse)))
+        .route("/streams", get(streams))
         .route("/answers", get(answers))
         .layer(ServerTimingLayer::new())
         .layer(TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()))
@@ -53,6 +58,16 @@ pub fn serve_axum(app: Router) -> Server {
 async fn fails() -> Result<(), (StatusCode, &'static str)> {
     work(None).await;
     Err((StatusCode::SERVICE_UNAVAILABLE, "failed"))
+}
+
+async fn refuse(_: Request, _: Next) -> Result<Response, StatusCode> {
+    work(None).await;
+    Err(StatusCode::SERVICE_UNAVAILABLE)
+}
+
+async fn streams() -> Body {
+    work(None).await;
+    Body::from_stream(stream())
 }
 
 async fn answers() -> impl IntoResponse {
