@@ -91,8 +91,11 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let mut session = RequestSession::begin(Arc::clone(&self.settings), &Head(&request));
+        if let Some(name) = session.header_not_trusted() {
+            request.headers_mut().remove(name);
+        }
         let future = {
             let _entered = session.enter();
             self.inner.call(request)

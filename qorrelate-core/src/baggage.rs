@@ -42,6 +42,14 @@ fn after_key<'a>(member: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
     rest.strip_prefix(b"=")
 }
 
+/// Whether there is a member of that key anywhere, also beyond what is read.
+#[cfg(feature = "client")]
+pub(crate) fn contains<'a>(mut lines: impl Iterator<Item = &'a [u8]>, key: &str) -> bool {
+    lines.any(|line| {
+        line.split(|&byte| byte == b',').any(|member| after_key(member, key.as_bytes()).is_some())
+    })
+}
+
 /// The lines as one, with the member of that key set to that value, or taken out. `None` if nothing
 /// is left.
 ///

@@ -176,7 +176,7 @@ impl<N> Propagation<N> {
             match baggage_key {
                 None => headers.remove(header),
                 Some(key) => {
-                    if baggage::values(headers.values(header), key).next().is_some() {
+                    if baggage::contains(headers.values(header), key) {
                         merge(headers, header, key, None);
                     }
                 }

@@ -95,6 +95,12 @@ impl<N> RequestSession<N> {
         InRequest { session: Some(self), future: Some(future) }
     }
 
+    /// The header to take out of the request before the inner service is called, if one is not
+    /// trusted.
+    pub fn header_not_trusted(&self) -> Option<&N> {
+        self.settings.header_not_trusted()
+    }
+
     /// The header to add to the response, if one was asked for and it does not have it already.
     pub fn response_header(&self) -> Option<(&N, &SessionId)> {
         let header = self.settings.header_for_response()?;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::baggage;
 use crate::carrier::Carrier;
 use crate::id::SessionId;
 use crate::outcome::SessionIdOutcome;
@@ -121,6 +122,8 @@ pub struct Settings<N> {
     on_malformed: Policy,
     on_outcome: Option<Arc<Hook>>,
     response_header: Option<N>,
+    is_public_edge: bool,
+    baggage_header: Option<N>,
     hinted: Arc<AtomicBool>,
 }
 
@@ -138,6 +141,8 @@ impl<N: FromStr> Settings<N> {
             on_malformed: Policy::Ignore,
             on_outcome: None,
             response_header: None,
+            is_public_edge: false,
+            baggage_header: baggage::HEADER.parse().ok(),
             hinted: Arc::default(),
         }
     }
@@ -199,12 +204,22 @@ impl<N> Settings<N> {
         self
     }
 
+    /// Trusts what comes in no further than it must: of the sources, only headers are read, and the
+    /// `baggage` header is taken out of the request. For a service that clients call directly.
+    #[must_use]
+    pub fn public_edge(mut self) -> Self {
+        self.is_public_edge = true;
+        self
+    }
+
     pub(crate) fn outcome_of<H: RequestHead<HeaderName = N>>(&self, head: &H) -> SessionIdOutcome
     where
         N: FromStr,
     {
         let mut malformed = None;
-        for source in &self.sources {
+        let is_read =
+            |source: &&ResolvedSource<N>| !self.is_public_edge || source.source().is_header();
+        for source in self.sources.iter().filter(is_read) {
             match source.read(head, &self.rules) {
                 None => {}
                 Some(Ok(id)) => {
@@ -234,6 +249,10 @@ impl<N> Settings<N> {
 
     pub(crate) fn reports(&self) -> bool {
         self.on_outcome.is_some() || tracing::enabled!(target: "qorrelate", tracing::Level::DEBUG)
+    }
+
+    pub(crate) fn header_not_trusted(&self) -> Option<&N> {
+        self.baggage_header.as_ref().filter(|_| self.is_public_edge)
     }
 
     pub(crate) fn header_for_response(&self) -> Option<&N> {
@@ -271,6 +290,7 @@ impl<N: fmt::Debug> fmt::Debug for Settings<N> {
             .field("on_malformed", &self.on_malformed)
             .field("on_outcome", &self.on_outcome.is_some())
             .field("response_header", &self.response_header)
+            .field("is_public_edge", &self.is_public_edge)
             .finish_non_exhaustive()
     }
 }
@@ -397,6 +417,32 @@ macro_rules! settings_methods {
         /// ```
         pub fn response_header(self, name: &str) -> Result<Self, $crate::InvalidSetting> {
             self.try_set(|settings| settings.response_header(name))
+        }
+
+        /// For a service that browsers and other clients call directly: of the sources, only headers
+        /// are read, and the `baggage` header is taken out of each request before anything further in
+        /// sees it. So a client cannot put a session, or anything else, into the baggage that this
+        /// service hands on; and a service behind it may trust the baggage that it gets.
+        ///
+        /// Without this, as is right on an internal hop, all sources that are named are read, and
+        /// baggage goes on. **In either case the session ID is a claim, not an identity:** the header
+        /// comes from the client too.
+        ///
+        /// ```
+        #[doc = concat!("use ", $path, "::{", $name, ", Source};")]
+        ///
+        /// # let is_public = true;
+        /// // One set-up for all services of a system.
+        #[doc = concat!("let mut layer = ", $name, "::new()")]
+        ///     .sources([Source::header("X-Session-ID"), Source::baggage()])?;
+        /// if is_public {
+        ///     layer = layer.public_edge();
+        /// }
+        #[doc = concat!("# Ok::<(), ", $path, "::InvalidSetting>(())")]
+        /// ```
+        #[must_use]
+        pub fn public_edge(self) -> Self {
+            self.set(|settings| settings.public_edge())
         }
 
         fn set(

@@ -141,6 +141,10 @@ impl Source {
         Self(Kind::Function(Arc::new(function)))
     }
 
+    pub(crate) fn is_header(&self) -> bool {
+        matches!(self.0, Kind::Header(_))
+    }
+
     /// The kind and the name, which is empty for a function.
     pub(crate) fn parts(&self) -> (&'static str, &str) {
         match &self.0 {

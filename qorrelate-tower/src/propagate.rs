@@ -270,6 +270,9 @@ mod tests {
         assert_eq!(values(&removed, "baggage"), ["a=1,b=2"]);
         let plain = sent(&layer, Request::get("http://other.example/").header("baggage", "a=1"));
         assert_eq!(values(&plain, "baggage"), ["a=1"]);
+        let long = format!("{}session.id=old", "a=1,".repeat(100));
+        let long = sent(&layer, Request::get("http://other.example/").header("baggage", long));
+        assert_eq!(values(&long, "baggage"), [vec!["a=1"; 100].join(",")]);
     }
 
     #[test]

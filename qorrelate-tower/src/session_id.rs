@@ -83,8 +83,11 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let mut session = RequestSession::begin(Arc::clone(&self.settings), &Head(&request));
+        if let Some(name) = session.header_not_trusted() {
+            request.headers_mut().remove(name);
+        }
         let future = {
             let _entered = session.enter();
             self.inner.call(request)

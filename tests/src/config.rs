@@ -21,6 +21,8 @@ pub enum Config {
     Function,
     /// `X-Session-ID`, then baggage, then the cookie `sid`.
     Several,
+    /// All sources are named, and clients call it directly.
+    PublicEdge,
     /// UUIDs only.
     UuidOnly,
     /// At most 8 bytes.
@@ -69,6 +71,18 @@ macro_rules! configured {
             Config::Several => layer
                 .sources([Source::header("X-Session-ID"), Source::baggage(), Source::cookie("sid")])
                 .unwrap(),
+            Config::PublicEdge => layer
+                .sources([
+                    Source::header("X-Session-ID"),
+                    Source::baggage(),
+                    Source::cookie("sid"),
+                    Source::query("session_id"),
+                    Source::function(|request: &dyn RequestView| {
+                        Some(String::from_utf8_lossy(request.header("x-other")?).into_owned())
+                    }),
+                ])
+                .unwrap()
+                .public_edge(),
             Config::UuidOnly => layer.rules(SessionIdRules::new().uuid_only()),
             Config::MaxLen => layer.rules(SessionIdRules::new().max_len(8)),
             Config::Predicate => {

@@ -51,6 +51,7 @@ pub struct Adapter {
     /// - `/fails` answers an `Err` of the handler, with status 503
     /// - `/refused` answers an error of a middleware inside of ours, with status 503
     /// - `/streams` streams its body, which logs a line when it is dropped
+    /// - `/baggage` answers the `baggage` header that it got
     /// - `/answers` sets `X-Session-ID` and `Server-Timing` itself
     pub serve: fn(Config) -> Server,
 }

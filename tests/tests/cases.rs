@@ -304,6 +304,31 @@ fn cases() -> Vec<Case> {
             "malformed in baggage session.id: empty of 0",
         )
         .with(Config::Several),
+        // The public edge.
+        case("the header, at the public edge", header("abc"), Is("abc"), found)
+            .with(Config::PublicEdge),
+        case(
+            "the header and others, at the public edge",
+            [("baggage", "session.id=b"), ("cookie", "sid=c"), ("x-session-id", "h")],
+            Is("h"),
+            found,
+        )
+        .with(Config::PublicEdge),
+        case(
+            "no other source is read at the public edge",
+            [("baggage", "session.id=b"), ("cookie", "sid=c"), ("x-other", "f")],
+            Session::None,
+            "missing",
+        )
+        .with(Config::PublicEdge)
+        .to("/work?session_id=q"),
+        case(
+            "no other source helps out at the public edge",
+            [("baggage", "session.id=b"), ("x-session-id", "null")],
+            Session::None,
+            "malformed in header x-session-id: sentinel of 4",
+        )
+        .with(Config::PublicEdge),
         // Narrowing.
         case("a UUID where only UUIDs pass", header(UUID), Is(UUID), found).with(Config::UuidOnly),
         case(
@@ -568,6 +593,22 @@ fn a_hook_is_called_once_per_request_in_its_session() {
             };
             assert_eq!(Some(describe(outcome).as_str()), expected, "{}", adapter.name);
             assert_eq!(current.as_ref().map(SessionId::as_str), (value == "abc").then_some("abc"));
+        }
+    }
+}
+
+#[test]
+fn baggage_of_clients_goes_no_further_than_the_public_edge() {
+    let telemetry = Telemetry::install();
+    let lines = [("baggage", &b"session.id=b,a=1"[..]), ("Baggage", b"b=2")];
+    for adapter in ADAPTERS {
+        for (config, expected) in
+            [(Config::PublicEdge, ""), (Config::Several, "session.id=b,a=1\nb=2")]
+        {
+            let server = (adapter.serve)(config);
+            let get = || client::get(server.address, "/baggage", &lines);
+            let (answer, _) = telemetry.record(get);
+            assert_eq!((answer.status, &*answer.body), (200, expected), "{}", adapter.name);
         }
     }
 }

@@ -4,7 +4,7 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::middleware::{Next, from_fn};
-use actix_web::{App, HttpResponse, error, web};
+use actix_web::{App, HttpRequest, HttpResponse, error, web};
 use qorrelate_actix::{
     RequireSessionIdMiddleware, ServerTimingMiddleware, SessionId, SessionIdMiddleware,
     SessionRootSpanBuilder,
@@ -26,6 +26,7 @@ pub(super) fn serve(config: Config) -> Server {
             .route("/fails", web::get().to(fails))
             .service(web::resource("/refused").wrap(from_fn(refuse)).route(web::get().to(fails)))
             .route("/streams", web::get().to(streams))
+            .route("/baggage", web::get().to(baggage))
             .route("/answers", web::get().to(answers))
             .wrap(ServerTimingMiddleware::new())
             .wrap(TracingLogger::<SessionRootSpanBuilder>::new())
@@ -90,6 +91,11 @@ async fn refuse(_: ServiceRequest, _: Next<BoxBody>) -> Result<ServiceResponse, 
 async fn streams() -> HttpResponse {
     work(None).await;
     HttpResponse::Ok().streaming(stream())
+}
+
+async fn baggage(request: HttpRequest) -> String {
+    let lines = request.headers().get_all("baggage").map(|line| line.to_str().unwrap());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 async fn answers() -> HttpResponse {

@@ -1,6 +1,6 @@
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -22,6 +22,7 @@ pub(super) fn serve(config: Config) -> Server {
         .route("/fails", get(fails))
         .route("/refused", get(fails).layer(middleware::from_fn(refuse)))
         .route("/streams", get(streams))
+        .route("/baggage", get(baggage))
         .route("/answers", get(answers))
         .layer(ServerTimingLayer::new())
         .layer(TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()))
@@ -68,6 +69,11 @@ async fn refuse(_: Request, _: Next) -> Result<Response, StatusCode> {
 async fn streams() -> Body {
     work(None).await;
     Body::from_stream(stream())
+}
+
+async fn baggage(headers: HeaderMap) -> String {
+    let lines = headers.get_all("baggage").iter().map(|line| line.to_str().unwrap());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 async fn answers() -> impl IntoResponse {
