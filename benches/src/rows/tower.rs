@@ -1,0 +1,195 @@
+//! The layer for servers, on a service that does nothing.
+//!
+//! Measured: the service is called, its future is polled until it is done, and the response is
+//! dropped. Not measured: building the request. The request is dropped by the service, so that is in
+//! what is bare.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response};
+use qorrelate_tower::{SessionId, SessionIdLayer, Source};
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::ID;
+use crate::peers::ByHandLayer;
+use crate::row::{Goal, Measured, Row, finish, measured};
+
+const PEER: &str = "tower.request-id";
+const SESSION: &str = "x-session-id";
+
+pub(super) fn rows() -> Vec<Row> {
+    let valid = || served(NoOp, valid);
+    vec![
+        Row::peer(
+            PEER,
+            "tower-http's `SetRequestIdLayer` and `PropagateRequestIdLayer`, on the same header",
+            || served(request_id_pair(), self::valid),
+        )
+        .on_top_of(valid)
+        .beside(PEER),
+        Row::peer("tower.by-hand", "by hand: check, record, extension, context", || {
+            served(ByHandLayer.layer(NoOp), self::valid)
+        })
+        .on_top_of(valid)
+        .beside(PEER),
+        Row::ours("tower.valid", "`SessionIdLayer`, valid ID", || {
+            served(layer().layer(NoOp), self::valid)
+        })
+        .on_top_of(valid)
+        .beside(PEER)
+        .goal(Goal::AtMost(2080, 5)),
+        Row::ours("tower.absent", "header absent", || served(layer().layer(NoOp), absent))
+            .on_top_of(|| served(NoOp, absent))
+            .beside(PEER)
+            .goal(Goal::AtMost(250, 0)),
+        Row::ours("tower.malformed-129", "malformed, 129 bytes", || {
+            served(layer().layer(NoOp), || malformed(129))
+        })
+        .on_top_of(|| served(NoOp, || malformed(129)))
+        .beside(PEER)
+        .goal(Goal::SameAs("tower.malformed-64k")),
+        Row::ours("tower.malformed-64k", "malformed, 64 KiB", || {
+            served(layer().layer(NoOp), || malformed(64 * 1024))
+        })
+        .on_top_of(|| served(NoOp, || malformed(64 * 1024)))
+        .beside(PEER)
+        .goal(Goal::SameAs("tower.malformed-129")),
+        Row::ours("tower.read", "valid ID, and the service reads `SessionId::current()`", || {
+            served(layer().layer(Reads), self::valid)
+        })
+        .on_top_of(valid)
+        .beside(PEER),
+        Row::ours("tower.echo", "valid ID, sent back in a response header", || {
+            served(layer().response_header(SESSION).unwrap().layer(NoOp), self::valid)
+        })
+        .on_top_of(valid)
+        .beside(PEER),
+        Row::ours("tower.sources-2", "2 sources, valid ID in the last", || {
+            let layer = layer().sources([Source::query("sid"), Source::header(SESSION)]).unwrap();
+            served(layer.layer(NoOp), self::valid)
+        })
+        .on_top_of(valid)
+        .beside(PEER),
+        Row::ours("tower.sources-4", "4 sources, valid ID in the last", || {
+            let [a, b, c] = [Source::query("sid"), Source::baggage(), Source::cookie("sid")];
+            let layer = layer().sources([a, b, c, Source::header(SESSION)]).unwrap();
+            served(layer.layer(NoOp), self::valid)
+        })
+        .on_top_of(valid)
+        .beside(PEER),
+        Row::ours("tower.headers-16", "valid ID, 16 headers", || {
+            served(layer().layer(NoOp), || request(16, SESSION, ID))
+        })
+        .on_top_of(|| served(NoOp, || request(16, SESSION, ID)))
+        .beside(PEER),
+        Row::ours("tower.headers-64", "valid ID, 64 headers", || {
+            served(layer().layer(NoOp), || request(64, SESSION, ID))
+        })
+        .on_top_of(|| served(NoOp, || request(64, SESSION, ID)))
+        .beside(PEER),
+    ]
+}
+
+fn layer() -> SessionIdLayer {
+    SessionIdLayer::new()
+}
+
+/// On the session's header, so that it finds its ID there and makes none.
+fn request_id_pair() -> impl Service<Request<()>, Response = Response<()>, Error = Infallible> {
+    let name = HeaderName::from_static(SESSION);
+    SetRequestIdLayer::new(name.clone(), MakeRequestUuid)
+        .layer(PropagateRequestIdLayer::new(name).layer(NoOp))
+}
+
+fn valid() -> Request<()> {
+    request(4, SESSION, ID)
+}
+
+fn absent() -> Request<()> {
+    request(4, "x-another-id", ID)
+}
+
+fn malformed(bytes: usize) -> Request<()> {
+    request(4, SESSION, &"a".repeat(bytes))
+}
+
+/// A request with so many headers, of which this one is the last.
+pub(super) fn request(headers: usize, name: &str, value: &str) -> Request<()> {
+    let mut lines = vec![
+        ("host".to_owned(), "api.example".to_owned()),
+        ("user-agent".to_owned(), "Mozilla/5.0 (X11; Linux x86_64)".to_owned()),
+        ("accept".to_owned(), "*/*".to_owned()),
+    ];
+    lines.extend((4..headers).map(|n| (format!("x-other-{n}"), format!("value {n}"))));
+    lines.push((name.to_owned(), value.to_owned()));
+    with_headers(&lines)
+}
+
+/// A request whose headers are kept as hyper keeps those that it has read: the values are parts of one
+/// buffer, and a name that is not among the usual ones has an allocation of its own.
+pub(super) fn with_headers(lines: &[(String, String)]) -> Request<()> {
+    let buffer = Bytes::from(lines.iter().map(|(_, value)| value.as_str()).collect::<String>());
+    let mut request = Request::new(());
+    let mut start = 0;
+    for (name, value) in lines {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        let end = start + value.len();
+        let value = HeaderValue::from_maybe_shared(buffer.slice(start..end)).unwrap();
+        request.headers_mut().append(name, value);
+        start = end;
+    }
+    request
+}
+
+pub(super) fn served<S, B, E>(
+    mut service: S,
+    request: impl Fn() -> Request<()> + 'static,
+) -> Box<dyn Measured>
+where
+    S: Service<Request<()>, Response = Response<B>, Error = E> + 'static,
+{
+    measured(request, move |request| drop(finish(service.call(request))))
+}
+
+/// The service that does nothing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NoOp;
+
+impl Service<Request<()>> for NoOp {
+    type Response = Response<()>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<()>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Self::Future {
+        drop(request);
+        ready(Ok(Response::new(())))
+    }
+}
+
+/// The same, after a look at the session.
+#[derive(Debug, Clone, Copy)]
+struct Reads;
+
+impl Service<Request<()>> for Reads {
+    type Response = Response<()>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<()>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Self::Future {
+        assert!(SessionId::current().is_some());
+        NoOp.call(request)
+    }
+}
