@@ -23,74 +23,74 @@ const PEER: &str = "tower.request-id";
 const SESSION: &str = "x-session-id";
 
 pub(super) fn rows() -> Vec<Row> {
-    let valid = || served(NoOp, valid);
+    let valid = || served(NoOp, self::valid());
     vec![
         Row::peer(
             PEER,
             "tower-http's `SetRequestIdLayer` and `PropagateRequestIdLayer`, on the same header",
-            || served(request_id_pair(), self::valid),
+            || served(request_id_pair(), self::valid()),
         )
         .on_top_of(valid)
         .beside(PEER),
         Row::peer("tower.by-hand", "by hand: check, record, extension, context", || {
-            served(ByHandLayer.layer(NoOp), self::valid)
+            served(ByHandLayer.layer(NoOp), self::valid())
         })
         .on_top_of(valid)
         .beside(PEER),
         Row::ours("tower.valid", "`SessionIdLayer`, valid ID", || {
-            served(layer().layer(NoOp), self::valid)
+            served(layer().layer(NoOp), self::valid())
         })
         .on_top_of(valid)
         .beside(PEER)
         .goal(Goal::AtMost(2080, 5)),
-        Row::ours("tower.absent", "header absent", || served(layer().layer(NoOp), absent))
-            .on_top_of(|| served(NoOp, absent))
+        Row::ours("tower.absent", "header absent", || served(layer().layer(NoOp), absent()))
+            .on_top_of(|| served(NoOp, absent()))
             .beside(PEER)
             .goal(Goal::AtMost(250, 0)),
         Row::ours("tower.malformed-129", "malformed, 129 bytes", || {
-            served(layer().layer(NoOp), || malformed(129))
+            served(layer().layer(NoOp), malformed(129))
         })
-        .on_top_of(|| served(NoOp, || malformed(129)))
+        .on_top_of(|| served(NoOp, malformed(129)))
         .beside(PEER)
         .goal(Goal::SameAs("tower.malformed-64k")),
         Row::ours("tower.malformed-64k", "malformed, 64 KiB", || {
-            served(layer().layer(NoOp), || malformed(64 * 1024))
+            served(layer().layer(NoOp), malformed(64 * 1024))
         })
-        .on_top_of(|| served(NoOp, || malformed(64 * 1024)))
+        .on_top_of(|| served(NoOp, malformed(64 * 1024)))
         .beside(PEER)
         .goal(Goal::SameAs("tower.malformed-129")),
         Row::ours("tower.read", "valid ID, and the service reads `SessionId::current()`", || {
-            served(layer().layer(Reads), self::valid)
+            served(layer().layer(Reads), self::valid())
         })
         .on_top_of(valid)
         .beside(PEER),
         Row::ours("tower.echo", "valid ID, sent back in a response header", || {
-            served(layer().response_header(SESSION).unwrap().layer(NoOp), self::valid)
+            served(layer().response_header(SESSION).unwrap().layer(NoOp), self::valid())
         })
         .on_top_of(valid)
         .beside(PEER),
         Row::ours("tower.sources-2", "2 sources, valid ID in the last", || {
             let layer = layer().sources([Source::query("sid"), Source::header(SESSION)]).unwrap();
-            served(layer.layer(NoOp), self::valid)
+            served(layer.layer(NoOp), self::valid())
         })
         .on_top_of(valid)
         .beside(PEER),
         Row::ours("tower.sources-4", "4 sources, valid ID in the last", || {
             let [a, b, c] = [Source::query("sid"), Source::baggage(), Source::cookie("sid")];
             let layer = layer().sources([a, b, c, Source::header(SESSION)]).unwrap();
-            served(layer.layer(NoOp), self::valid)
+            served(layer.layer(NoOp), self::valid())
         })
         .on_top_of(valid)
         .beside(PEER),
         Row::ours("tower.headers-16", "valid ID, 16 headers", || {
-            served(layer().layer(NoOp), || request(16, SESSION, ID))
+            served(layer().layer(NoOp), request(16, SESSION, ID))
         })
-        .on_top_of(|| served(NoOp, || request(16, SESSION, ID)))
+        .on_top_of(|| served(NoOp, request(16, SESSION, ID)))
         .beside(PEER),
         Row::ours("tower.headers-64", "valid ID, 64 headers", || {
-            served(layer().layer(NoOp), || request(64, SESSION, ID))
+            served(layer().layer(NoOp), request(64, SESSION, ID))
         })
-        .on_top_of(|| served(NoOp, || request(64, SESSION, ID)))
+        .on_top_of(|| served(NoOp, request(64, SESSION, ID)))
         .beside(PEER),
     ]
 }
@@ -106,44 +106,53 @@ fn request_id_pair() -> impl Service<Request<()>, Response = Response<()>, Error
         .layer(PropagateRequestIdLayer::new(name).layer(NoOp))
 }
 
-fn valid() -> Request<()> {
+fn valid() -> impl Fn() -> Request<()> {
     request(4, SESSION, ID)
 }
 
-fn absent() -> Request<()> {
+fn absent() -> impl Fn() -> Request<()> {
     request(4, "x-another-id", ID)
 }
 
-fn malformed(bytes: usize) -> Request<()> {
+fn malformed(bytes: usize) -> impl Fn() -> Request<()> {
     request(4, SESSION, &"a".repeat(bytes))
 }
 
-/// A request with so many headers, of which this one is the last.
-pub(super) fn request(headers: usize, name: &str, value: &str) -> Request<()> {
-    let mut lines = vec![
-        ("host".to_owned(), "api.example".to_owned()),
-        ("user-agent".to_owned(), "Mozilla/5.0 (X11; Linux x86_64)".to_owned()),
-        ("accept".to_owned(), "*/*".to_owned()),
-    ];
+/// Builds requests with so many headers, of which this one is the last.
+pub(super) fn request(headers: usize, name: &str, value: &str) -> impl Fn() -> Request<()> + use<> {
+    let usual = [("host", "api.example"), ("user-agent", "Mozilla/5.0"), ("accept", "*/*")];
+    let mut lines = usual.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     lines.extend((4..headers).map(|n| (format!("x-other-{n}"), format!("value {n}"))));
     lines.push((name.to_owned(), value.to_owned()));
     with_headers(&lines)
 }
 
-/// A request whose headers are kept as hyper keeps those that it has read: the values are parts of one
-/// buffer, and a name that is not among the usual ones has an allocation of its own.
-pub(super) fn with_headers(lines: &[(String, String)]) -> Request<()> {
+/// Builds requests with these headers.
+///
+/// They are kept as hyper keeps those that it has read: the values are parts of the connection's
+/// buffer, and the name of the last one, which is not among the usual ones, has an allocation of its
+/// own.
+pub(super) fn with_headers(lines: &[(String, String)]) -> impl Fn() -> Request<()> + use<> {
     let buffer = Bytes::from(lines.iter().map(|(_, value)| value.as_str()).collect::<String>());
-    let mut request = Request::new(());
     let mut start = 0;
-    for (name, value) in lines {
-        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
-        let end = start + value.len();
-        let value = HeaderValue::from_maybe_shared(buffer.slice(start..end)).unwrap();
-        request.headers_mut().append(name, value);
-        start = end;
+    let others = lines.len() - 1;
+    let last = lines[others].0.clone();
+    let lines: Vec<_> = lines
+        .iter()
+        .map(|(name, value)| {
+            let end = start + value.len();
+            let value = HeaderValue::from_maybe_shared(buffer.slice(start..end)).unwrap();
+            start = end;
+            (HeaderName::from_static(name.clone().leak()), value)
+        })
+        .collect();
+    move || {
+        let mut request = Request::new(());
+        let headers = request.headers_mut();
+        headers.extend(lines[..others].iter().map(|(name, value)| (name.clone(), value.clone())));
+        headers.append(HeaderName::from_bytes(last.as_bytes()).unwrap(), lines[others].1.clone());
+        request
     }
-    request
 }
 
 pub(super) fn served<S, B, E>(
