@@ -1,5 +1,6 @@
 //! `POST /api/checkout`: price the basket, reserve the stock, have payments charge the card.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,13 +8,13 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry_http::HeaderInjector;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use qorrelate_tower::SessionId;
+use qorrelate_tower::{PropagateSessionIdExt, PropagateSessionIdLayer, SessionClient};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::sleep;
@@ -25,15 +26,20 @@ use super::products;
 /// The way to the payments service.
 #[derive(Clone, Debug)]
 pub(super) struct Payments {
-    client: reqwest::Client,
+    client: SessionClient,
     charge: Arc<str>,
 }
 
 impl Payments {
-    pub(super) fn at(url: &str) -> Result<Self, reqwest::Error> {
+    pub(super) fn at(url: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let uri: Uri = url.parse()?;
+        // The session goes on to payments, and to no one else.
+        let session = PropagateSessionIdLayer::to_hosts(uri.authority())?;
         // It is on this machine, whatever proxy leads out of it; and it must not hang a checkout for ever.
-        let client =
-            reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(10))
+            .build_propagating(session)?;
         Ok(Self { client, charge: format!("{url}/charge").into() })
     }
 }
@@ -137,15 +143,12 @@ async fn request_charge(
     TraceContextPropagator::new()
         .inject_context(&Context::current(), &mut HeaderInjector(&mut headers));
 
-    let mut request = payments
+    // And works for the same session, which the client takes care of.
+    let request = payments
         .client
         .post(&*payments.charge)
         .headers(headers)
         .json(&json!({ "order": order, "amount_cents": amount_cents }));
-    // And works for the same session.
-    if let Some(session) = SessionId::current() {
-        request = request.header("x-session-id", session.as_str());
-    }
     let answer = request.send().await?;
     let status = answer.status();
     Span::current().record("http.response.status_code", status.as_u16());

@@ -4,6 +4,7 @@ mod basket;
 mod checkout;
 mod products;
 
+use std::error::Error;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -55,7 +56,7 @@ pub(crate) fn serve(
     })
 }
 
-fn app(neighbours: &Neighbours) -> Result<Router, reqwest::Error> {
+fn app(neighbours: &Neighbours) -> Result<Router, Box<dyn Error + Send + Sync>> {
     let payments = Payments::at(&neighbours.payments)?;
     let viewer: Arc<str> = neighbours.viewer.as_str().into();
     let api = Router::new()
