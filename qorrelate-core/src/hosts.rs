@@ -297,6 +297,8 @@ impl fmt::Display for InvalidHostReason {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// The target of a URL as http clients see it.
@@ -428,6 +430,43 @@ mod tests {
             "example.com:80",
         ] {
             assert!(!hosts.contains(Target::new("http", host, None)), "{host:?}");
+        }
+    }
+
+    proptest! {
+        /// hyper's idea of a host, and the URL standard's, which reqwest has: whoever sends a request
+        /// that counts as to a host that is named sends it there.
+        #[test]
+        fn what_is_named_is_where_the_request_goes(
+            authority in "(example\\.com|localhost|127\\.0\\.0\\.1|evil|user|[.@:%*\\\\#?/\\[\\]]|80|2e|xn--|-){1,6}",
+        ) {
+            let url = format!("http://{authority}/");
+            let names = ["example.com", "localhost", "127.0.0.1"];
+            let below = Hosts::named(["*.example.com"]).unwrap();
+            if let Ok(uri) = url.parse::<http::Uri>() && let Some(host) = uri.host() {
+                let target = Target::new("http", host, uri.port_u16());
+                let goes_to = url::Url::parse(&url).ok().and_then(|url| url.host_str().map(str::to_owned));
+                let goes_to = goes_to.as_deref().map(|host| host.trim_end_matches('.'));
+                for name in names {
+                    if Hosts::named([name]).unwrap().contains(target) {
+                        prop_assert_eq!(goes_to, Some(name), "{}", url);
+                    }
+                }
+                if below.contains(target) {
+                    prop_assert!(goes_to.is_some_and(|host| host.ends_with(".example.com")), "{}", url);
+                }
+            }
+        }
+
+        #[test]
+        fn a_host_that_is_a_pattern_names_itself_and_nothing_panics(host in "\\PC{0,20}|[a-z0-9.:\\[\\]*-]{0,20}") {
+            if let Ok(hosts) = Hosts::named([&host])
+                && let Ok(url) = url::Url::parse(&format!("http://{host}/"))
+                && let Some(name) = url.host_str()
+            {
+                let is_pattern = host.starts_with('*');
+                prop_assert_eq!(hosts.contains(Target::new("http", name, url.port())), !is_pattern, "{}", host);
+            }
         }
     }
 

@@ -1,6 +1,8 @@
 //! Handing the session on to another service: whether, and in what.
 
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::baggage;
 use crate::carrier::{Carrier, ResolvedCarrier};
@@ -96,6 +98,7 @@ pub struct Propagation<N> {
     hosts: Hosts,
     carriers: Vec<ResolvedCarrier<N>>,
     remove_from_others: bool,
+    hinted: Arc<AtomicBool>,
 }
 
 impl<N: FromStr> Propagation<N> {
@@ -103,7 +106,7 @@ impl<N: FromStr> Propagation<N> {
     pub fn new(hosts: Hosts) -> Self {
         // The default header's name is a token, so there is always one.
         let carriers = ResolvedCarrier::new(&Carrier::header(DEFAULT_HEADER)).into_iter().collect();
-        Self { hosts, carriers, remove_from_others: false }
+        Self { hosts, carriers, remove_from_others: false, hinted: Arc::default() }
     }
 
     /// Sends the session ID in all of these, instead of in the header `X-Session-ID`.
@@ -153,12 +156,34 @@ impl<N> Propagation<N> {
         given: Option<SessionId>,
         headers: &mut H,
     ) {
+        let id = given.or_else(SessionId::current);
+        if id.is_none() && !self.remove_from_others {
+            return;
+        }
         if self.names(target) {
-            if let Some(id) = given.or_else(SessionId::current) {
-                self.set(&id, headers);
+            if let Some(id) = &id {
+                self.set(id, headers);
             }
-        } else if self.remove_from_others {
-            self.remove(headers);
+        } else {
+            if self.remove_from_others {
+                self.remove(headers);
+            }
+            if id.is_some() && target.is_none() {
+                self.hint_at_unknown_host();
+            }
+        }
+    }
+
+    /// Says once that there was a session, and nobody to be sure to send it to.
+    fn hint_at_unknown_host(&self) {
+        if tracing::enabled!(target: "qorrelate", tracing::Level::DEBUG)
+            && !self.hinted.swap(true, Ordering::Relaxed)
+        {
+            tracing::debug!(
+                target: "qorrelate",
+                "a session was not handed on: the URI of the request has no host. Give it one; for a \
+                 tonic client, make it with `with_origin` in place of `new`"
+            );
         }
     }
 

@@ -110,7 +110,8 @@ fn target(url: &Url) -> Option<Target<'_>> {
 /// reqwest sends the headers of a request again when it follows a redirect, and takes out only
 /// `Authorization` and cookies. So **a redirect from a host that is named to one that is not is not
 /// followed**: the answer is the redirect itself, with its status and `Location`. All other redirects
-/// are followed. Where such a redirect is to be followed, as to a download elsewhere, follow it with
+/// are followed. It is so in no session too, because a policy cannot see what was sent. Where such a
+/// redirect is to be followed, as to a download elsewhere, follow it with
 /// a client of its own, which has no secrets in its default headers:
 ///
 /// ```no_run

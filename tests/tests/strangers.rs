@@ -308,6 +308,25 @@ fn a_header_of_an_earlier_hop_is_replaced() {
 }
 
 #[test]
+fn a_request_for_a_websocket_carries_the_session_only_where_it_may() {
+    let (named, stranger) = (Peer::local(), Peer::local());
+    let host = named.address.to_string();
+    let connect = |peer: &Peer| {
+        let url = format!("ws://{}/", peer.address);
+        let middleware = PropagateSessionIdMiddleware::to_hosts([&host]).unwrap();
+        let answer = run(async || {
+            awc::Client::builder().wrap(middleware).finish().ws(&url).connect().await.map(drop)
+        });
+        assert!(answer.is_err(), "a peer speaks no WebSocket");
+        peer.take_received()
+    };
+    assert_eq!(sessions(&connect(&named)), [[ID]]);
+    let received = connect(&stranger);
+    assert_eq!(received.len(), 1);
+    assert_nothing_of_the_session(&received, "a WebSocket");
+}
+
+#[test]
 fn a_session_that_is_given_with_the_request_comes_first() {
     let named = Peer::local();
     let url = format!("http://{}/", named.address);
