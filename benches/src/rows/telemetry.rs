@@ -1,0 +1,228 @@
+//! What is added to each span, log record and log line that is made in a session.
+//!
+//! Measured: building one, and ending it. The SDK's providers have one processor, which does nothing,
+//! so nothing is kept or exported. The `tracing` rows have a subscriber for the thread.
+
+use std::time::Duration;
+
+use opentelemetry::logs::{LogRecord as _, Logger as _, LoggerProvider as _, Severity};
+use opentelemetry::trace::{Tracer as _, TracerProvider as _};
+use opentelemetry::{Context, InstrumentationScope};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
+use opentelemetry_sdk::trace::{
+    Sampler, SdkTracer, SdkTracerProvider, ShouldSample, Span, SpanData, SpanProcessor,
+};
+use qorrelate_core::{
+    SessionFormat, SessionId, SessionLogProcessor, SessionSampler, carry_session,
+};
+use tracing_subscriber::fmt::format::{Format, Full, Json};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::{Registry, fmt};
+
+use super::id;
+use crate::row::{Goal, Measured, Row, measured};
+
+pub(super) fn spans() -> Vec<Row> {
+    const PEER: &str = "span.always-on";
+    vec![
+        Row::peer(PEER, "`Sampler::AlwaysOn`, in a session", || span(Sampler::AlwaysOn, true))
+            .beside(PEER),
+        Row::ours("span.session-sampler", "`SessionSampler` around it, in a session", || {
+            span(SessionSampler::new(Sampler::AlwaysOn), true)
+        })
+        .beside(PEER)
+        .goal(Goal::Times(1.15)),
+        Row::ours("span.no-session", "`SessionSampler` around it, in no session", || {
+            span(SessionSampler::new(Sampler::AlwaysOn), false)
+        })
+        .beside(PEER),
+        Row::peer("span.attribute", "`Sampler::AlwaysOn`, and `set_attribute` by hand", || {
+            let tracer = tracer(Sampler::AlwaysOn);
+            let session = id().enter();
+            measured(
+                || (),
+                move |()| {
+                    let _ = &session;
+                    let mut span = tracer.start("work");
+                    if let Some(id) = SessionId::current() {
+                        let value = id.as_str().to_owned();
+                        let attribute = opentelemetry::KeyValue::new("session.id", value);
+                        opentelemetry::trace::Span::set_attribute(&mut span, attribute);
+                    }
+                },
+            )
+        })
+        .beside(PEER),
+    ]
+}
+
+fn span(sampler: impl ShouldSample + 'static, in_session: bool) -> Box<dyn Measured> {
+    let tracer = tracer(sampler);
+    let session = in_session.then(|| id().enter());
+    measured(
+        || (),
+        move |()| {
+            let _ = &session;
+            drop(tracer.start("work"));
+        },
+    )
+}
+
+fn tracer(sampler: impl ShouldSample + 'static) -> SdkTracer {
+    let provider = SdkTracerProvider::builder().with_sampler(sampler).with_span_processor(Nothing);
+    provider.build().tracer("benches")
+}
+
+pub(super) fn logs() -> Vec<Row> {
+    const PEER: &str = "log.none";
+    vec![
+        Row::peer(PEER, "no processor of ours, in a session", || log(None, true)).beside(PEER),
+        Row::ours("log.session-log-processor", "`SessionLogProcessor`, in a session", || {
+            log(Some(SessionLogProcessor::new()), true)
+        })
+        .beside(PEER),
+        Row::ours("log.no-session", "`SessionLogProcessor`, in no session", || {
+            log(Some(SessionLogProcessor::new()), false)
+        })
+        .beside(PEER),
+    ]
+}
+
+fn log(processor: Option<SessionLogProcessor>, in_session: bool) -> Box<dyn Measured> {
+    let mut builder = SdkLoggerProvider::builder();
+    if let Some(processor) = processor {
+        builder = builder.with_log_processor(processor);
+    }
+    let provider = builder.with_log_processor(Nothing).build();
+    let logger = provider.logger("benches");
+    let session = in_session.then(|| id().enter());
+    measured(
+        || (),
+        move |()| {
+            let _ = (&session, &provider);
+            let mut record = logger.create_log_record();
+            record.set_severity_number(Severity::Info);
+            record.set_body("charged".into());
+            record.add_attribute("amount", 42);
+            logger.emit(record);
+        },
+    )
+}
+
+/// A processor that keeps nothing.
+#[derive(Debug)]
+struct Nothing;
+
+impl SpanProcessor for Nothing {
+    fn on_start(&self, _: &mut Span, _: &Context) {}
+
+    fn on_end(&self, _: SpanData) {}
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+impl LogProcessor for Nothing {
+    fn emit(&self, _: &mut SdkLogRecord, _: &InstrumentationScope) {}
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+pub(super) fn entering() -> Vec<Row> {
+    const PEER: &str = "enter.none";
+    vec![
+        Row::peer(PEER, "tracing-opentelemetry's layer", || enter(to_opentelemetry())).beside(PEER),
+        Row::ours("enter.carry-session", "`carry_session` around it", || {
+            enter(carry_session(to_opentelemetry()))
+        })
+        .beside(PEER),
+    ]
+}
+
+/// Enters and leaves a span that was made in a session, where none is current.
+fn enter(layer: impl Layer<Registry> + Send + Sync) -> Box<dyn Measured> {
+    let subscriber = tracing_subscriber::registry().with(layer);
+    let default = tracing::subscriber::set_default(subscriber);
+    let span = id().in_scope(|| tracing::info_span!("work"));
+    measured(
+        || (),
+        move |()| {
+            let _ = &default;
+            drop(span.enter());
+        },
+    )
+}
+
+fn to_opentelemetry() -> impl Layer<Registry> + Send + Sync {
+    tracing_opentelemetry::layer().with_tracer(tracer(Sampler::AlwaysOn))
+}
+
+pub(super) fn lines() -> Vec<Row> {
+    const PEER: &str = "line.text";
+    vec![
+        Row::peer(PEER, "text, as `fmt` writes it, in a session", || line(text(), true))
+            .beside(PEER),
+        Row::ours("line.text-session", "text, `SessionFormat` around it, in a session", || {
+            line(SessionFormat::new(text()), true)
+        })
+        .beside(PEER),
+        Row::ours("line.no-session", "text, `SessionFormat` around it, in no session", || {
+            line(SessionFormat::new(text()), false)
+        })
+        .beside(PEER),
+        Row::peer("line.json", "JSON, as `fmt` writes it, in a session", || {
+            json_line(json(), true)
+        })
+        .beside("line.json"),
+        Row::ours("line.json-session", "JSON, `SessionFormat` around it, in a session", || {
+            json_line(SessionFormat::new(json()), true)
+        })
+        .beside("line.json"),
+    ]
+}
+
+fn text() -> Format<Full, ()> {
+    fmt::format().without_time()
+}
+
+fn json() -> Format<Json, ()> {
+    fmt::format().json().without_time()
+}
+
+/// Writes a line, without the time, to nowhere.
+fn line<E>(format: E, in_session: bool) -> Box<dyn Measured>
+where
+    E: fmt::FormatEvent<Registry, fmt::format::DefaultFields> + Send + Sync + 'static,
+{
+    written(fmt::layer().event_format(format).with_writer(std::io::sink), in_session)
+}
+
+fn json_line<E>(format: E, in_session: bool) -> Box<dyn Measured>
+where
+    E: fmt::FormatEvent<Registry, fmt::format::JsonFields> + Send + Sync + 'static,
+{
+    let fields = fmt::format::JsonFields::new();
+    let layer = fmt::layer().fmt_fields(fields).event_format(format);
+    written(layer.with_writer(std::io::sink), in_session)
+}
+
+fn written(layer: impl Layer<Registry> + Send + Sync, in_session: bool) -> Box<dyn Measured> {
+    let subscriber = tracing_subscriber::registry().with(layer);
+    let default = tracing::subscriber::set_default(subscriber);
+    let session = in_session.then(|| id().enter());
+    measured(
+        || (),
+        move |()| {
+            let _ = (&default, &session);
+            tracing::info!(amount = 42, "charged");
+        },
+    )
+}
