@@ -13,7 +13,7 @@ use http_body_util::Full;
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use qorrelate_actix::{PropagateSessionIdMiddleware, SessionId};
+use qorrelate_actix::{Carrier, PropagateSessionIdMiddleware, SessionId};
 use qorrelate_tests::peer::{Peer, Received};
 use qorrelate_tower::{
     PropagateSessionId, PropagateSessionIdExt, PropagateSessionIdLayer, RequestBuilderExt,
@@ -335,6 +335,68 @@ fn a_session_that_is_given_with_the_request_comes_first() {
     let given: SessionId = "given".parse().unwrap();
     run(async || client.get(&url).with_extension(given).send().await).unwrap();
     assert_eq!(sessions(&named.take_received()), [["given"]]);
+}
+
+#[test]
+fn baggage_is_merged_by_every_client() {
+    let named = Peer::local();
+    let url = format!("http://{}/", named.address);
+    let carriers = || [Carrier::baggage()];
+    let lines = ["a=1,session.id=old", " b = 2;p=q "];
+
+    let client = ServiceBuilder::new()
+        .layer(layer(&["127.0.0.1"]).carriers(carriers()).unwrap())
+        .service(hyper_client());
+    let mut with_lines = request("GET", &url);
+    for line in lines {
+        with_lines.headers_mut().append("baggage", line.parse().unwrap());
+    }
+    run(async || client.oneshot(with_lines).await).unwrap();
+
+    let client = reqwest_builder()
+        .build_propagating(layer(&["127.0.0.1"]).carriers(carriers()).unwrap())
+        .unwrap();
+    let with_lines = client.get(&url).header("baggage", lines[0]).header("baggage", lines[1]);
+    run(async || with_lines.in_session(&client).unwrap().send().await).unwrap();
+
+    run(async || {
+        let middleware = PropagateSessionIdMiddleware::to_hosts(["127.0.0.1"]).unwrap();
+        let middleware = middleware.carriers(carriers()).unwrap();
+        let client = awc::Client::builder().wrap(middleware).finish();
+        let with_lines = client.get(&url).append_header(("baggage", lines[0]));
+        with_lines.append_header(("baggage", lines[1])).send().await.map(drop)
+    })
+    .unwrap();
+
+    let received = named.take_received();
+    assert_eq!(received.len(), 3);
+    for (request, client) in received.iter().zip(["hyper", "reqwest", "awc"]) {
+        let merged = "a=1, b = 2;p=q ,session.id=abc-123-xyz";
+        assert_eq!(request.header("baggage"), [merged], "{client}");
+        assert!(request.header(HEADER).is_empty(), "{client}");
+    }
+}
+
+#[test]
+fn a_header_that_is_set_by_hand_goes_to_no_stranger_if_it_is_to_be_removed() {
+    let (named, stranger) = (Peer::local(), Peer::local());
+    named.redirect("/start", 307, &format!("http://{}/", stranger.address));
+    let url = format!("http://{}/start", named.address);
+    let host = named.address.to_string();
+    for remove in [true, false] {
+        run(async || {
+            let mut middleware = PropagateSessionIdMiddleware::to_hosts([&host]).unwrap();
+            if remove {
+                middleware = middleware.remove_from_others();
+            }
+            let client = awc::Client::builder().wrap(middleware).finish();
+            client.get(&url).insert_header((HEADER, "by-hand")).send().await.map(drop)
+        })
+        .unwrap();
+        assert_eq!(sessions(&named.take_received()), [[ID]]);
+        let by_hand: &[&str] = if remove { &[] } else { &["by-hand"] };
+        assert_eq!(sessions(&stranger.take_received()), [by_hand]);
+    }
 }
 
 /// Sends what failed to the next host.
