@@ -154,16 +154,3 @@ fn grouped(number: i64) -> String {
     }
     text
 }
-
-/// The page with what stands between the two markers of that name replaced.
-///
-/// # Errors
-///
-/// If the page does not have both markers.
-pub fn replaced(page: &str, name: &str, with: &str) -> Result<String, String> {
-    let missing = |marker: &str| format!("the page has no {marker}");
-    let (begin, end) = (format!("<!-- {name} begin -->\n"), format!("<!-- {name} end -->"));
-    let (before, rest) = page.split_once(&begin).ok_or_else(|| missing(&begin))?;
-    let (_, after) = rest.split_once(&end).ok_or_else(|| missing(&end))?;
-    Ok(format!("{before}{begin}\n{}\n\n{end}{after}", with.trim()))
-}

@@ -1,19 +1,18 @@
 //! Prints the table of what was counted, holds it against the baseline, or writes either down.
 //!
 //! `benches/run` calls it, in the workspace's directory:
-//! `table <print|check|update|docs|index=KEY> <instructions> <allocations>`.
+//! `table <print|check|update|index=KEY> <instructions> <allocations>`.
 
 use std::error::Error;
 use std::fs;
 use std::process::ExitCode;
 
-use qorrelate_benches::table::{Counts, markdown, replaced};
+use qorrelate_benches::table::{Counts, markdown};
 use qorrelate_benches::{baseline, cases};
 
-const USAGE: &str = "usage: table <print|check|update|docs|index=KEY> <instructions> <allocations>";
+const USAGE: &str = "usage: table <print|check|update|index=KEY> <instructions> <allocations>";
 
 const BASELINE: &str = "benches/baseline.json";
-const PAGE: &str = "docs/benchmarks.md";
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -30,10 +29,6 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             }
         },
         "update" => fs::write(BASELINE, baseline::text(&counts))?,
-        "docs" => {
-            let page = replaced(&fs::read_to_string(PAGE)?, "counts", &markdown(&counts))?;
-            fs::write(PAGE, page)?;
-        }
         "print" => print!("{}", markdown(&counts)),
         other => {
             let key = other.strip_prefix("index=").ok_or(USAGE)?;

@@ -1,0 +1,176 @@
+//! Runs the servers under `wrk` on loopback, in turn and over again, and prints throughput and latency as
+//! ratios to the server without any of it. `benches/load` calls it, with the path of `server`.
+//!
+//! A figure includes the whole server: sockets, HTTP, routing, a handler that answers five bytes. The
+//! servers have one thread each, on one core; `wrk` has another core where there is one.
+
+use std::error::Error;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+const FRAMEWORKS: [&str; 2] = ["axum", "actix"];
+const VARIANTS: [&str; 3] = ["bare", "session", "request-id"];
+/// How often each is run; the ratios are of neighbours in time.
+const ROUNDS: usize = 5;
+const SECONDS: u32 = 2;
+
+fn main() -> Result<()> {
+    let server = std::env::args().nth(1).ok_or("usage: load <path of server>")?;
+    println!(
+        "| server | connections | OTLP | throughput, ours | p99, ours | throughput, peer | p99, peer |\n\
+         | --- | ---: | --- | ---: | ---: | ---: | ---: |"
+    );
+    let sink = sink()?;
+    for (otlp, connections) in [(None, &[1, 8, 64][..]), (Some(sink.as_str()), &[64])] {
+        for framework in FRAMEWORKS {
+            let mut servers = Vec::new();
+            for variant in VARIANTS {
+                let server = Server::start(&server, framework, variant, otlp)?;
+                server.load(64, 1)?;
+                servers.push(server);
+            }
+            for &connections in connections {
+                row(framework, otlp.is_some(), &servers, connections)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn row(framework: &str, exports: bool, servers: &[Server], connections: u32) -> Result<()> {
+    let mut ratios = vec![(Vec::new(), Vec::new()); servers.len()];
+    for _ in 0..ROUNDS {
+        let mut bare = None;
+        for (server, (throughput, p99)) in servers.iter().zip(&mut ratios) {
+            let run = server.load(connections, SECONDS)?;
+            let bare = bare.get_or_insert(run);
+            throughput.push(run.throughput / bare.throughput);
+            p99.push(run.p99 / bare.p99);
+        }
+    }
+    let mut line = format!("| {framework} | {connections} | {} ", if exports { "on" } else { "" });
+    for (throughput, p99) in ratios.iter_mut().skip(1) {
+        line += &format!("| {} | {} ", summary(throughput), summary(p99));
+    }
+    println!("{line}|");
+    Ok(())
+}
+
+/// The median, and the least and the most.
+fn summary(ratios: &mut [f64]) -> String {
+    ratios.sort_by(f64::total_cmp);
+    let at = |n: usize| ratios.get(n).copied().unwrap_or(f64::NAN);
+    let (least, median, most) = (at(0), at(ratios.len() / 2), at(ratios.len().wrapping_sub(1)));
+    format!("**{median:.3}** ({least:.2}–{most:.2})")
+}
+
+#[derive(Debug)]
+struct Server {
+    process: Child,
+    address: String,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    throughput: f64,
+    p99: f64,
+}
+
+impl Server {
+    fn start(path: &str, framework: &str, variant: &str, otlp: Option<&str>) -> Result<Self> {
+        let mut process = on_core(0, path)
+            .args([framework, variant])
+            .args(otlp)
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut address = String::new();
+        BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut address)?;
+        Ok(Self { process, address: address.trim().to_owned() })
+    }
+
+    fn load(&self, connections: u32, seconds: u32) -> Result<Run> {
+        let output = on_core(1, "wrk")
+            .args(["--latency", "--threads=1"])
+            .arg(format!("--connections={connections}"))
+            .arg(format!("--duration={seconds}s"))
+            .args(["--header=User-Agent: Mozilla/5.0", "--header=Accept: */*"])
+            .arg("--header=X-Session-ID: 0c3f2a6e-9f0b-4f5e-8d53-8a8a3a0d2c11")
+            .arg(format!("http://{}/", self.address))
+            .output()?;
+        let text = String::from_utf8(output.stdout)?;
+        if !output.status.success() || text.contains("Non-2xx") || text.contains("Socket errors") {
+            return Err(format!("wrk: {text}").into());
+        }
+        let after = |label: &str| {
+            let line = text.lines().find_map(|line| line.trim().strip_prefix(label));
+            line.map(str::trim).ok_or_else(|| format!("no {label} in {text}"))
+        };
+        Ok(Run { throughput: after("Requests/sec:")?.parse()?, p99: microseconds(after("99%")?)? })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// As `wrk` writes it: `812.00us`, `1.21ms`, `1.02s`.
+fn microseconds(text: &str) -> Result<f64> {
+    for (unit, factor) in [("us", 1.0), ("ms", 1e3), ("s", 1e6)] {
+        if let Some(number) = text.strip_suffix(unit) {
+            return Ok(number.parse::<f64>()? * factor);
+        }
+    }
+    Err(format!("no time: {text}").into())
+}
+
+/// A command on a core of its own, where there is more than one.
+fn on_core(core: usize, program: &str) -> Command {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    if cores == 1 {
+        return Command::new(program);
+    }
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", &core.to_string(), program]);
+    command
+}
+
+/// An HTTP server that takes whatever is sent, and keeps nothing of it.
+fn sink() -> Result<String> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let url = format!("http://{}", listener.local_addr()?);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || swallow(stream));
+        }
+    });
+    Ok(url)
+}
+
+fn swallow(stream: TcpStream) -> Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    loop {
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line)? == 0 {
+                return Ok(());
+            }
+            let line = line.trim().to_ascii_lowercase();
+            if let Some(value) = line.strip_prefix("content-length:") {
+                length = value.trim().parse()?;
+            }
+            if line.is_empty() {
+                break;
+            }
+        }
+        std::io::copy(&mut reader.by_ref().take(length), &mut std::io::sink())?;
+        (&stream).write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")?;
+    }
+}
