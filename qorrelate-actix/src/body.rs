@@ -1,5 +1,6 @@
 //! Response bodies: what a body does while it is streamed is done in the session.
 
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -22,8 +23,11 @@ pin_project! {
     impl<B> PinnedDrop for SessionBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let _guard = this.scope.as_mut().map(SessionScope::enter);
-            this.body.set(None);
+            // What does nothing when it is dropped need not be dropped in the session.
+            if mem::needs_drop::<B>() && this.body.is_some() {
+                let _guard = this.scope.as_mut().map(SessionScope::enter);
+                this.body.set(None);
+            }
         }
     }
 }

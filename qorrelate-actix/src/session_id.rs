@@ -92,8 +92,8 @@ where
     }
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        let mut session = RequestSession::begin(Arc::clone(&self.settings), &Head(&request));
-        if let Some(name) = session.header_not_trusted() {
+        let mut session = RequestSession::begin(&self.settings, &Head(&request));
+        if let Some(name) = self.settings.header_not_trusted() {
             request.headers_mut().remove(name);
         }
         let future = {
@@ -120,8 +120,9 @@ where
     type Output = Result<ServiceResponse<SessionBody<B>>, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (mut result, session) = ready!(self.project().future.poll(cx));
-        if let Some((name, id)) = session.response_header() {
+        let mut future = self.project().future;
+        let mut result = ready!(future.as_mut().poll(cx));
+        if let Some((name, id)) = future.response_header() {
             match &mut result {
                 Ok(response) => echo(response.headers_mut(), name, id),
                 // actix-web makes the response of an error later, outside of every middleware.
@@ -135,7 +136,7 @@ where
             }
         }
         Poll::Ready(result.map(|response| {
-            response.map_body(|_, body| SessionBody::new(body, session.into_scope()))
+            response.map_body(|_, body| SessionBody::new(body, future.take_scope()))
         }))
     }
 }

@@ -27,23 +27,19 @@ use crate::problem::Problem;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingSessionId {
-    outcome: Option<SessionIdOutcome>,
+    outcome: SessionIdOutcome,
 }
 
 impl MissingSessionId {
     /// The answer to send.
     pub fn problem(&self) -> Problem {
-        Problem::session_id_required(self.outcome.as_ref())
+        Problem::session_id_required(&self.outcome)
     }
 }
 
 impl fmt::Display for MissingSessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a valid session ID is required: ")?;
-        match &self.outcome {
-            Some(outcome) => outcome.fmt(f),
-            None => f.write_str("the request has no session ID"),
-        }
+        write!(f, "a valid session ID is required: {}", self.outcome)
     }
 }
 

@@ -19,8 +19,8 @@ pub use sampler::SessionSampler;
 pub use scope::SessionScope;
 pub use server_timing::server_timing;
 
-pub(crate) use context::{current, is_current};
-pub(crate) use scope::Attached;
+pub(crate) use context::{Session, current};
+pub(crate) use scope::{Attached, Before};
 pub use tag::record_current_session;
 pub(crate) use tag::{is_tagged_later, tag_open_span};
 

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::grammar::ParseSessionIdError;
 use crate::id::SessionId;
+use crate::otel::Session;
 use crate::source::Source;
 
 /// What the layer or middleware found in a request: an ID, nothing, or something malformed.
@@ -65,22 +66,18 @@ impl SessionIdOutcome {
         }
     }
 
-    /// The outcome of the request that is being handled on this thread. `None` outside of a layer or
-    /// middleware, in spawned tasks and on other threads.
+    /// The outcome of the request that is being handled on this thread: [`Missing`](Self::Missing)
+    /// also where there is no layer or middleware, on other threads, and in spawned tasks.
     ///
     /// ```
     /// # use qorrelate_core::SessionIdOutcome;
-    /// assert_eq!(SessionIdOutcome::current(), None);
+    /// assert!(matches!(SessionIdOutcome::current(), SessionIdOutcome::Missing { .. }));
     /// ```
-    pub fn current() -> Option<Self> {
-        CURRENT
-            .try_with(|current| {
-                let outcome = current.take();
-                current.set(outcome.clone());
-                outcome
-            })
-            .ok()
-            .flatten()
+    pub fn current() -> Self {
+        told().unwrap_or_else(|| match Session::current() {
+            Some(Session { id, source: Some(source) }) => Self::Found { id, source },
+            _ => Self::Missing { generated: None },
+        })
     }
 
     /// A stable name: `found`, `missing` or `malformed`.
@@ -89,6 +86,23 @@ impl SessionIdOutcome {
             Self::Found { .. } => "found",
             Self::Missing { .. } => "missing",
             Self::Malformed { .. } => "malformed",
+        }
+    }
+
+    /// The session that is made current for the request.
+    pub(crate) fn session(&self) -> Option<Session> {
+        let source = match self {
+            Self::Found { source, .. } => Some(source.clone()),
+            _ => None,
+        };
+        self.session_id().map(|id| Session { id: id.clone(), source })
+    }
+
+    /// What [`current`](Self::current) cannot tell from the current session.
+    pub(crate) fn untold(self) -> Option<Self> {
+        match self {
+            Self::Found { .. } | Self::Missing { generated: None } => None,
+            outcome => Some(outcome),
         }
     }
 
@@ -137,32 +151,42 @@ impl fmt::Display for SessionIdOutcome {
 }
 
 thread_local! {
-    /// The outcome of the request that is being polled on this thread. It is not in the OpenTelemetry
-    /// context, so that a request without a session costs no allocation.
-    static CURRENT: Cell<Option<SessionIdOutcome>> = const { Cell::new(None) };
+    /// The outcome of the request that is being polled on this thread, if the OpenTelemetry context
+    /// does not tell: something was malformed, or generated. It is not in the context, so that a
+    /// malformed ID costs no allocation.
+    static TOLD: Cell<Option<SessionIdOutcome>> = const { Cell::new(None) };
 }
 
-/// Makes an outcome current until it is dropped. It is moved there and back, so nothing is cloned.
+/// Without effect, as below, on a thread that is shutting down.
+fn told() -> Option<SessionIdOutcome> {
+    let told = TOLD.try_with(|told| {
+        let outcome = told.take();
+        told.set(outcome.clone());
+        outcome
+    });
+    told.ok().flatten()
+}
+
+/// Tells an outcome until it is dropped. It is moved there and back, so nothing is cloned.
 #[derive(Debug)]
-pub(crate) struct CurrentOutcome<'a> {
-    /// While this lives: what was current before.
+pub(crate) struct ToldOutcome<'a> {
+    /// While this lives: what was told before.
     outcome: &'a mut Option<SessionIdOutcome>,
 }
 
-impl<'a> CurrentOutcome<'a> {
+impl<'a> ToldOutcome<'a> {
     pub(crate) fn enter(outcome: &'a mut Option<SessionIdOutcome>) -> Self {
-        swap_with_current(outcome);
+        swap(outcome);
         Self { outcome }
     }
 }
 
-impl Drop for CurrentOutcome<'_> {
+impl Drop for ToldOutcome<'_> {
     fn drop(&mut self) {
-        swap_with_current(self.outcome);
+        swap(self.outcome);
     }
 }
 
-/// Without effect on a thread that is shutting down.
-fn swap_with_current(outcome: &mut Option<SessionIdOutcome>) {
-    let _ = CURRENT.try_with(|current| *outcome = current.replace(outcome.take()));
+fn swap(outcome: &mut Option<SessionIdOutcome>) {
+    let _ = TOLD.try_with(|told| *outcome = told.replace(outcome.take()));
 }

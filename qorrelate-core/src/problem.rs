@@ -8,9 +8,9 @@ use crate::outcome::SessionIdOutcome;
 /// # Example
 ///
 /// ```
-/// use qorrelate_core::Problem;
+/// use qorrelate_core::{Problem, SessionIdOutcome};
 ///
-/// let problem = Problem::session_id_required(None);
+/// let problem = Problem::session_id_required(&SessionIdOutcome::current());
 /// assert_eq!(Problem::STATUS, 400);
 /// assert!(problem.body().contains(r#""reason":"missing""#));
 /// ```
@@ -26,19 +26,18 @@ impl Problem {
     /// The media type: `application/problem+json`.
     pub const CONTENT_TYPE: &'static str = "application/problem+json";
 
-    /// The problem of a request with that outcome; `None` where nothing looked for an ID.
-    pub fn session_id_required(outcome: Option<&SessionIdOutcome>) -> Self {
+    /// The problem of a request with that outcome.
+    pub fn session_id_required(outcome: &SessionIdOutcome) -> Self {
         // Nothing here needs escaping: rules are words of ours, and sources are named by tokens.
-        let (detail, members) = match outcome {
-            Some(malformed @ SessionIdOutcome::Malformed { error, .. }) => (
-                malformed.to_string(),
-                format!(r#""reason":"malformed","rule":"{}""#, error.rule().as_str()),
-            ),
-            _ => ("the request has no session ID".to_owned(), r#""reason":"missing""#.to_owned()),
+        let members = match outcome {
+            SessionIdOutcome::Malformed { error, .. } => {
+                format!(r#""reason":"malformed","rule":"{}""#, error.rule().as_str())
+            }
+            _ => r#""reason":"missing""#.to_owned(),
         };
         Self {
             body: format!(
-                r#"{{"type":"about:blank","title":"Bad Request","status":{},"detail":"A valid session ID is required: {detail}.",{members}}}"#,
+                r#"{{"type":"about:blank","title":"Bad Request","status":{},"detail":"A valid session ID is required: {outcome}.",{members}}}"#,
                 Self::STATUS,
             ),
         }
@@ -69,17 +68,16 @@ mod tests {
             generated: None,
         };
         for (outcome, reason, rule) in [
-            (None, "missing", None),
-            (Some(SessionIdOutcome::Missing { generated: None }), "missing", None),
-            (Some(malformed(BrokenRule::Empty)), "malformed", Some("empty")),
-            (Some(malformed(BrokenRule::TooLong { max: 5 })), "malformed", Some("too_long")),
-            (Some(malformed(BrokenRule::ForbiddenByte)), "malformed", Some("forbidden_byte")),
-            (Some(malformed(BrokenRule::Sentinel)), "malformed", Some("sentinel")),
-            (Some(malformed(BrokenRule::Conflicting)), "malformed", Some("conflicting")),
-            (Some(malformed(BrokenRule::NotAUuid)), "malformed", Some("not_a_uuid")),
-            (Some(malformed(BrokenRule::Refused)), "malformed", Some("refused")),
+            (SessionIdOutcome::Missing { generated: None }, "missing", None),
+            (malformed(BrokenRule::Empty), "malformed", Some("empty")),
+            (malformed(BrokenRule::TooLong { max: 5 }), "malformed", Some("too_long")),
+            (malformed(BrokenRule::ForbiddenByte), "malformed", Some("forbidden_byte")),
+            (malformed(BrokenRule::Sentinel), "malformed", Some("sentinel")),
+            (malformed(BrokenRule::Conflicting), "malformed", Some("conflicting")),
+            (malformed(BrokenRule::NotAUuid), "malformed", Some("not_a_uuid")),
+            (malformed(BrokenRule::Refused), "malformed", Some("refused")),
         ] {
-            let problem = Problem::session_id_required(outcome.as_ref());
+            let problem = Problem::session_id_required(&outcome);
             let json: serde_json::Value = serde_json::from_str(problem.body()).unwrap();
             assert_eq!(json["status"], 400);
             assert_eq!(json["title"], "Bad Request");

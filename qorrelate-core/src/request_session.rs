@@ -4,19 +4,21 @@ use std::fmt;
 use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
 use crate::current::SessionGuard;
 use crate::id::SessionId;
-use crate::otel::{self, SessionScope};
-use crate::outcome::{CurrentOutcome, SessionIdOutcome};
+use crate::otel::{self, Before, SessionScope};
+use crate::outcome::{SessionIdOutcome, ToldOutcome};
 use crate::request::RequestHead;
 use crate::settings::Settings;
 
 /// The session of one request, as an adapter carries it: begun when the request comes in, entered
 /// while the inner service is called, and driven along with its future by [`run`](Self::run).
+///
+/// A request without a session ID is carried through it at next to no cost.
 ///
 /// # Example
 ///
@@ -44,91 +46,108 @@ use crate::settings::Settings;
 /// let settings = Arc::new(Settings::new());
 /// let request = http::Request::builder().header("x-session-id", "abc").body(())?;
 ///
-/// let mut session = RequestSession::begin(settings, &Head(&request));
+/// let mut session = RequestSession::begin(&settings, &Head(&request));
 /// let future = {
 ///     let _entered = session.enter();
 ///     handler()
 /// };
-/// let (id, _session) = session.run(future).await;
-/// assert_eq!(id.unwrap(), "abc");
+/// assert_eq!(session.run(future).await.unwrap(), "abc");
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug)]
 pub struct RequestSession<N> {
+    /// `None` if the request is in no session.
+    active: Option<Active<N>>,
+    /// What the session alone does not tell: something was malformed, or generated.
+    told: Option<SessionIdOutcome>,
+}
+
+#[derive(Debug)]
+struct Active<N> {
+    scope: SessionScope,
     settings: Arc<Settings<N>>,
-    outcome: Option<SessionIdOutcome>,
-    scope: Option<SessionScope>,
-    /// No span was open yet when the request came in.
-    untagged: bool,
+    tag: Tag,
+}
+
+/// When to look for an open span to tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tag {
+    /// When the inner service is called.
+    WhenCalled,
+    /// When its future is polled: some tracing layers call it outside of their span, and are in it only
+    /// while they poll.
+    WhenPolled,
+    /// No more: one was tagged, or there is none.
+    Done,
 }
 
 impl<N> RequestSession<N> {
-    /// Looks for the session ID of a request, tags the span that is open, and reports the outcome.
-    pub fn begin<H>(settings: Arc<Settings<N>>, head: &H) -> Self
+    /// Looks for the session ID of a request, and reports the outcome.
+    pub fn begin<H>(settings: &Arc<Settings<N>>, head: &H) -> Self
     where
         H: RequestHead<HeaderName = N>,
         N: FromStr,
     {
-        let outcome = settings.outcome_of(head);
-        let mut scope = outcome.session_id().cloned().map(SessionScope::new);
-        let untagged = match &scope {
-            // A span that was opened in a session has been tagged by whoever opened it.
-            Some(scope) if !otel::is_current() => !otel::tag_open_span(scope.session_id()),
-            _ => false,
+        let Some(outcome) = settings.outcome_of(head) else {
+            return Self { active: None, told: None };
         };
+        let mut active = outcome.session().map(|session| Active {
+            scope: SessionScope::of(session),
+            settings: Arc::clone(settings),
+            tag: Tag::WhenCalled,
+        });
         if settings.reports() {
-            let _guard = scope.as_mut().map(SessionScope::enter);
+            let _guard = active.as_mut().map(|active| active.scope.enter());
             settings.report(&outcome);
         }
-        Self { settings, outcome: Some(outcome), scope, untagged }
+        Self { active, told: outcome.untold() }
     }
 
-    /// Makes the session and the outcome current on this thread, until what is returned is dropped:
-    /// for calling the inner service.
+    /// Makes the session and the outcome current on this thread, until what is returned is dropped, and
+    /// tags the span that is open: for calling the inner service.
     pub fn enter(&mut self) -> impl fmt::Debug + '_ {
         self.entered()
     }
 
-    /// Runs the inner service's future in the session, and gives the session back with its output.
+    /// Runs the inner service's future in the session.
     pub const fn run<F>(self, future: F) -> InRequest<F, N> {
-        InRequest { session: Some(self), future: Some(future) }
+        InRequest { session: self, future: Some(future) }
     }
 
-    /// The header to take out of the request before the inner service is called, if one is not
-    /// trusted.
-    pub fn header_not_trusted(&self) -> Option<&N> {
-        self.settings.header_not_trusted()
-    }
-
-    /// The header to add to the response, if one was asked for and it does not have it already.
-    pub fn response_header(&self) -> Option<(&N, &SessionId)> {
-        let header = self.settings.header_for_response()?;
-        Some((header, self.outcome.as_ref()?.session_id()?))
-    }
-
-    /// What is left to do once there is a response: to stay current while its body is streamed.
-    pub fn into_scope(self) -> Option<SessionScope> {
-        self.scope
+    fn is_nothing(&self) -> bool {
+        self.active.is_none() && self.told.is_none()
     }
 
     fn entered(&mut self) -> Entered<'_> {
         Entered {
-            _session: self.scope.as_mut().map(SessionScope::enter),
-            _outcome: CurrentOutcome::enter(&mut self.outcome),
+            _session: self.active.as_mut().map(Active::enter),
+            _outcome: self.told.is_some().then(|| ToldOutcome::enter(&mut self.told)),
         }
     }
+}
 
-    /// Some tracing layers call the inner service outside of their span and are in it only while
-    /// they poll, so the first poll looks for an open span once more.
-    fn tag_late(&mut self) {
-        if std::mem::take(&mut self.untagged)
-            && let Some(scope) = &mut self.scope
-            && !otel::tag_open_span(scope.session_id())
-            && !otel::is_tagged_later()
-        {
-            let _guard = scope.enter();
-            self.settings.hint_at_layer_order();
+impl<N> Active<N> {
+    fn enter(&mut self) -> SessionGuard {
+        let (guard, before) = self.scope.enter_and_look();
+        if self.tag != Tag::Done {
+            self.tag_open_span(before);
+        }
+        guard
+    }
+
+    fn tag_open_span(&mut self, before: Before) {
+        // A span that was opened in a session has been tagged by whoever opened it.
+        let is_done = before.is_in_session || otel::tag_open_span(self.scope.session_id(), before);
+        if is_done {
+            self.tag = Tag::Done;
+        } else if self.tag == Tag::WhenCalled {
+            self.tag = Tag::WhenPolled;
+        } else {
+            self.tag = Tag::Done;
+            if !otel::is_tagged_later() {
+                self.settings.hint_at_layer_order();
+            }
         }
     }
 }
@@ -136,7 +155,7 @@ impl<N> RequestSession<N> {
 #[derive(Debug)]
 struct Entered<'a> {
     _session: Option<SessionGuard>,
-    _outcome: CurrentOutcome<'a>,
+    _outcome: Option<ToldOutcome<'a>>,
 }
 
 pin_project! {
@@ -144,8 +163,7 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct InRequest<F, N> {
-        // `None` once it was given back.
-        session: Option<RequestSession<N>>,
+        session: RequestSession<N>,
         // `None` once it was dropped, in the session.
         #[pin]
         future: Option<F>,
@@ -154,35 +172,40 @@ pin_project! {
     impl<F, N> PinnedDrop for InRequest<F, N> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if let Some(session) = this.session {
-                let _entered = session.entered();
+            if this.future.is_some() {
+                let _entered = this.session.entered();
                 this.future.set(None);
             }
         }
     }
 }
 
+impl<F, N> InRequest<F, N> {
+    /// The header to add to the response, if one was asked for and it does not have it already.
+    pub fn response_header(&self) -> Option<(&N, &SessionId)> {
+        let active = self.session.active.as_ref()?;
+        Some((active.settings.header_for_response()?, active.scope.session_id()))
+    }
+
+    /// What is left to do once there is a response: to stay current while its body is streamed.
+    pub fn take_scope(self: Pin<&mut Self>) -> Option<SessionScope> {
+        self.project().session.active.take().map(|active| active.scope)
+    }
+}
+
 impl<F: Future, N> Future for InRequest<F, N> {
-    type Output = (F::Output, RequestSession<N>);
+    type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let output = {
-            let (Some(session), Some(future)) =
-                (this.session.as_mut(), this.future.as_mut().as_pin_mut())
-            else {
-                // It was polled again after it was done, which no executor does.
-                return Poll::Pending;
-            };
-            session.tag_late();
-            let _entered = session.entered();
-            let output = std::task::ready!(future.poll(cx));
-            this.future.set(None);
-            output
-        };
-        match this.session.take() {
-            Some(session) => Poll::Ready((output, session)),
-            None => Poll::Pending,
+        // `None`: it was polled again after it was done, which no executor does.
+        let Some(future) = this.future.as_mut().as_pin_mut() else { return Poll::Pending };
+        if this.session.is_nothing() {
+            return future.poll(cx);
         }
+        let _entered = this.session.entered();
+        let output = ready!(future.poll(cx));
+        this.future.set(None);
+        Poll::Ready(output)
     }
 }

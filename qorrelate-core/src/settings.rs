@@ -212,8 +212,10 @@ impl<N> Settings<N> {
         self
     }
 
-    pub(crate) fn outcome_of<H: RequestHead<HeaderName = N>>(&self, head: &H) -> SessionIdOutcome
+    /// What is found in a request; `None` if that is nothing, and nobody wants to know.
+    pub(crate) fn outcome_of<H>(&self, head: &H) -> Option<SessionIdOutcome>
     where
+        H: RequestHead<HeaderName = N>,
         N: FromStr,
     {
         let mut malformed = None;
@@ -223,21 +225,23 @@ impl<N> Settings<N> {
             match source.read(head, &self.rules) {
                 None => {}
                 Some(Ok(id)) => {
-                    return SessionIdOutcome::Found { id, source: source.source().clone() };
+                    return Some(SessionIdOutcome::Found { id, source: source.source().clone() });
                 }
                 Some(Err(error)) => {
                     malformed.get_or_insert((source.source(), error));
                 }
             }
         }
-        match malformed {
+        Some(match malformed {
+            // The common case that must cost nothing.
+            None if self.on_missing == Policy::Ignore && !self.reports() => return None,
             None => SessionIdOutcome::Missing { generated: self.on_missing.apply() },
             Some((source, error)) => SessionIdOutcome::Malformed {
                 source: source.clone(),
                 error,
                 generated: self.on_malformed.apply(),
             },
-        }
+        })
     }
 
     pub(crate) fn report(&self, outcome: &SessionIdOutcome) {
@@ -251,7 +255,8 @@ impl<N> Settings<N> {
         self.on_outcome.is_some() || tracing::enabled!(target: "qorrelate", tracing::Level::DEBUG)
     }
 
-    pub(crate) fn header_not_trusted(&self) -> Option<&N> {
+    /// The header to take out of a request before the inner service is called, if one is not trusted.
+    pub fn header_not_trusted(&self) -> Option<&N> {
         self.baggage_header.as_ref().filter(|_| self.is_public_edge)
     }
 

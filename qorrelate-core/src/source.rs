@@ -228,15 +228,22 @@ impl<N: FromStr> ResolvedSource<N> {
         head: &H,
         rules: &SessionIdRules,
     ) -> Option<Result<SessionId, ParseSessionIdError>> {
-        let lines = || self.header.iter().flat_map(|name| head.header_values(name));
-        match &self.source.0 {
-            Kind::Header(_) => only_value(lines().map(Cow::Borrowed), rules),
-            Kind::Baggage(key) => only_value(baggage::values(lines(), key), rules),
-            Kind::Cookie(name) => only_value(cookie::values(lines(), name), rules),
-            Kind::Query(name) => {
-                only_value(query::values(RequestHead::query(head).unwrap_or_default(), name), rules)
+        match (&self.source.0, &self.header) {
+            (Kind::Header(_), Some(header)) => only_value(head.header_values(header), rules),
+            (Kind::Baggage(key), Some(header)) => {
+                only_value(baggage::values(head.header_values(header), key), rules)
             }
-            Kind::Function(function) => function(head).map(|value| rules.parse(value.as_bytes())),
+            (Kind::Cookie(name), Some(header)) => {
+                only_value(cookie::values(head.header_values(header), name), rules)
+            }
+            (Kind::Query(name), _) => {
+                only_value(query::values(RequestHead::query(head)?, name), rules)
+            }
+            (Kind::Function(function), _) => {
+                function(head).map(|value| rules.parse(value.as_bytes()))
+            }
+            // The sources that are in a header have its name.
+            (Kind::Header(_) | Kind::Baggage(_) | Kind::Cookie(_), None) => None,
         }
     }
 
@@ -246,17 +253,17 @@ impl<N: FromStr> ResolvedSource<N> {
 }
 
 /// The ID that all values agree on.
-fn only_value<'a>(
-    mut values: impl Iterator<Item = Cow<'a, [u8]>>,
+fn only_value<V: AsRef<[u8]>>(
+    mut values: impl Iterator<Item = V>,
     rules: &SessionIdRules,
 ) -> Option<Result<SessionId, ParseSessionIdError>> {
     let first = values.next()?;
-    let parsed = rules.parse(&first);
+    let first = first.as_ref();
     // A value that cannot be an ID is not worth comparing, however long it is.
-    if first.len() <= MAX_LEN && values.any(|other| other != first) {
+    if first.len() <= MAX_LEN && values.any(|other| other.as_ref() != first) {
         return Some(Err(ParseSessionIdError::new(BrokenRule::Conflicting, first.len())));
     }
-    Some(parsed)
+    Some(rules.parse(first))
 }
 
 /// A value as a browser's `encodeURIComponent` wrote it. No ID holds a `%`, so a value that was

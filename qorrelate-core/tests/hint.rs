@@ -17,7 +17,7 @@ use tracing::field::Empty;
 use tracing_subscriber::layer::SubscriberExt;
 
 fn handle_request(settings: &Arc<Settings<http::HeaderName>>, inner: impl FnOnce()) {
-    let mut session = RequestSession::begin(Arc::clone(settings), &Head);
+    let mut session = RequestSession::begin(settings, &Head);
     {
         let _entered = session.enter();
         inner();

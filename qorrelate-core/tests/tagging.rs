@@ -28,12 +28,12 @@ fn handle_request() {
 
 fn handle_request_with(settings: &Arc<Settings<http::HeaderName>>) {
     let before = (SessionId::current(), SessionIdOutcome::current());
-    let mut session = RequestSession::begin(Arc::clone(settings), &Head);
+    let mut session = RequestSession::begin(settings, &Head);
     let future = {
         let _entered = session.enter();
         async {
             assert_eq!(SessionId::current().unwrap(), "abc");
-            assert!(matches!(SessionIdOutcome::current(), Some(SessionIdOutcome::Found { .. })));
+            assert!(matches!(SessionIdOutcome::current(), SessionIdOutcome::Found { .. }));
         }
     };
     let mut future = Box::pin(session.run(future));
@@ -112,7 +112,7 @@ fn a_span_that_is_open_only_while_polling_is_tagged_once() {
     let span = telemetry.provider.tracer("tests").start("request");
     let context = opentelemetry::Context::new().with_span(span);
 
-    let mut session = RequestSession::begin(Arc::new(Settings::new()), &Head);
+    let mut session = RequestSession::begin(&Arc::new(Settings::new()), &Head);
     let future = {
         let _entered = session.enter();
         std::future::poll_fn(|_| {

@@ -84,8 +84,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let mut session = RequestSession::begin(Arc::clone(&self.settings), &Head(&request));
-        if let Some(name) = session.header_not_trusted() {
+        let mut session = RequestSession::begin(&self.settings, &Head(&request));
+        if let Some(name) = self.settings.header_not_trusted() {
             request.headers_mut().remove(name);
         }
         let future = {
@@ -112,15 +112,16 @@ where
     type Output = Result<Response<SessionBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (result, session) = ready!(self.project().future.poll(cx));
+        let mut future = self.project().future;
+        let result = ready!(future.as_mut().poll(cx));
         Poll::Ready(result.map(|mut response| {
-            if let Some((name, id)) = session.response_header()
+            if let Some((name, id)) = future.response_header()
                 && !response.headers().contains_key(name)
                 && let Ok(value) = HeaderValue::from_str(id.as_str())
             {
                 response.headers_mut().insert(name, value);
             }
-            response.map(|body| SessionBody::new(body, session.into_scope()))
+            response.map(|body| SessionBody::new(body, future.take_scope()))
         }))
     }
 }

@@ -75,7 +75,7 @@ async fn work(extracted: Option<SessionId>) -> Value {
         json!({
             "current": SessionId::current().map(|id| id.to_string()),
             "extracted": extracted.map(|id| id.to_string()),
-            "outcome": SessionIdOutcome::current().map(|outcome| describe(&outcome)),
+            "outcome": describe(&SessionIdOutcome::current()),
         })
     }
     .instrument(tracing::info_span!("work"))

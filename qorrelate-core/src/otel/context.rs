@@ -3,6 +3,7 @@
 use opentelemetry::Context;
 
 use crate::id::SessionId;
+use crate::source::Source;
 
 /// The session of an OpenTelemetry [`Context`], for code that handles contexts itself.
 ///
@@ -34,20 +35,30 @@ pub trait SessionContextExt {
 
 impl SessionContextExt for Context {
     fn with_session_id(&self, id: SessionId) -> Self {
-        self.with_value(id)
+        self.with_value(Session { id, source: None })
     }
 
     fn session_id(&self) -> Option<&SessionId> {
-        self.get()
+        self.get().map(|session: &Session| &session.id)
     }
 }
 
-/// The session of the thread's current context.
-pub(crate) fn current() -> Option<SessionId> {
-    Context::map_current(|cx| cx.session_id().cloned())
+/// What a context holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    /// Where it was found, if it is that of a request that brought it.
+    pub(crate) source: Option<Source>,
 }
 
-/// Whether the thread's current context is in any session.
-pub(crate) fn is_current() -> bool {
-    Context::map_current(|cx| cx.session_id().is_some())
+impl Session {
+    /// That of the thread's current context.
+    pub(crate) fn current() -> Option<Self> {
+        Context::map_current(|cx| cx.get().cloned())
+    }
+}
+
+/// The ID of the session of the thread's current context.
+pub(crate) fn current() -> Option<SessionId> {
+    Context::map_current(|cx| cx.session_id().cloned())
 }

@@ -138,7 +138,7 @@ impl SessionPropagator {
     }
 
     fn extract_id(&self, extractor: &dyn Extractor) -> Option<SessionId> {
-        let outcome = self.inbound.outcome_of(&Message(extractor));
+        let outcome = self.inbound.outcome_of(&Message(extractor))?;
         if let SessionIdOutcome::Malformed { .. } = outcome {
             outcome.report();
         }

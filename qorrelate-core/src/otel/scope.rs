@@ -2,11 +2,11 @@
 
 use std::ptr;
 
-use opentelemetry::baggage::BaggageExt;
-use opentelemetry::trace::TraceContextExt;
+use opentelemetry::baggage::{Baggage, BaggageExt};
+use opentelemetry::trace::{SpanId, TraceContextExt, TraceId};
 use opentelemetry::{Context, ContextGuard};
 
-use super::SessionContextExt;
+use super::{Session, SessionContextExt};
 use crate::current::SessionGuard;
 use crate::id::SessionId;
 
@@ -33,9 +33,9 @@ use crate::id::SessionId;
 /// ```
 #[derive(Debug, Clone)]
 pub struct SessionScope {
-    id: SessionId,
-    /// The context of the last time, kept because making one costs three allocations.
-    context: Option<Context>,
+    session: Session,
+    /// What was made current the last time, kept because making it costs three allocations.
+    last: Option<Context>,
 }
 
 /// A context that is attached, until it is dropped.
@@ -44,51 +44,93 @@ pub(crate) type Attached = ContextGuard;
 impl SessionScope {
     /// A scope of that session. Nothing is current before [`enter`](Self::enter).
     pub const fn new(id: SessionId) -> Self {
-        Self { id, context: None }
+        Self::of(Session { id, source: None })
+    }
+
+    pub(crate) const fn of(session: Session) -> Self {
+        Self { session, last: None }
     }
 
     /// The session.
     pub const fn session_id(&self) -> &SessionId {
-        &self.id
+        &self.session.id
     }
 
     /// Makes the session current on this thread until the guard is dropped.
     pub fn enter(&mut self) -> SessionGuard {
+        self.enter_and_look().0
+    }
+
+    /// [`enter`](Self::enter), and what was current before.
+    pub(crate) fn enter_and_look(&mut self) -> (SessionGuard, Before) {
         enum Needed {
             Nothing,
             Last(Context),
             New(Context),
         }
-        let needed = Context::map_current(|ambient| match &self.context {
-            _ if ambient.session_id() == Some(&self.id) => Needed::Nothing,
-            Some(last) if same_surroundings(ambient, last) => Needed::Last(last.clone()),
-            _ => Needed::New(ambient.with_session_id(self.id.clone())),
+        let (needed, before) = Context::map_current(|ambient| {
+            let before = Before {
+                is_in_session: ambient.session_id().is_some(),
+                has_span: ambient.has_active_span(),
+            };
+            if ambient.session_id() == Some(&self.session.id) {
+                return (Needed::Nothing, before);
+            }
+            let needed = match &self.last {
+                Some(last) if Surroundings::of(last) == Surroundings::of(ambient) => {
+                    Needed::Last(last.clone())
+                }
+                _ => Needed::New(ambient.with_value(self.session.clone())),
+            };
+            (needed, before)
         });
-        SessionGuard::new(match needed {
+        let attached = match needed {
             Needed::Nothing => None,
             Needed::Last(context) => Some(context.attach()),
             Needed::New(context) => {
                 // Not inside of `map_current`: the context that is dropped here may end a span.
-                self.context = Some(context.clone());
+                self.last = Some(context.clone());
                 Some(context.attach())
             }
-        })
+        };
+        (SessionGuard::new(attached), before)
     }
 }
 
-/// Whether the two have the same span, baggage and suppression, so that one may stand in for the
-/// other. A context does not show its other values, so they are taken to come and go with these.
-fn same_surroundings(a: &Context, b: &Context) -> bool {
-    a.has_active_span() == b.has_active_span()
-        && a.span().span_context() == b.span().span_context()
-        && a.is_telemetry_suppressed() == b.is_telemetry_suppressed()
-        && ptr::eq(a.baggage(), b.baggage())
+/// What was current where a scope was entered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Before {
+    pub(crate) is_in_session: bool,
+    pub(crate) has_span: bool,
+}
+
+/// What a context made elsewhere must share with the current one to stand in for it. A context does not
+/// show its other values, so they are taken to come and go with these.
+#[derive(PartialEq)]
+struct Surroundings {
+    span: Option<(TraceId, SpanId)>,
+    /// Contexts that are made of each other share it.
+    baggage: *const Baggage,
+    is_suppressed: bool,
+}
+
+impl Surroundings {
+    fn of(context: &Context) -> Self {
+        Self {
+            span: context.has_active_span().then(|| {
+                let span = context.span();
+                (span.span_context().trace_id(), span.span_context().span_id())
+            }),
+            baggage: ptr::from_ref(context.baggage()),
+            is_suppressed: context.is_telemetry_suppressed(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use opentelemetry::KeyValue;
-    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+    use opentelemetry::trace::{SpanContext, TraceFlags, TraceState};
 
     use super::*;
 

@@ -7,24 +7,36 @@ use opentelemetry::{Context, KeyValue};
 use tracing::Span;
 
 use super::ATTRIBUTE;
+use super::scope::Before;
 use crate::id::SessionId;
 
 /// Puts the session on the span that is open, by one way only, and says whether there was one.
 ///
+/// It is for code that has just entered the session, in which the span is the same as `before`.
+///
 /// The field of the `tracing` span comes first: `fmt` shows it, and tracing-opentelemetry makes it
 /// an attribute. Doing both would export the key twice.
-pub(crate) fn tag_open_span(id: &SessionId) -> bool {
+pub(crate) fn tag_open_span(id: &SessionId, before: Before) -> bool {
+    tag_tracing_span(id) || (before.has_span && tag_active_span(id))
+}
+
+fn tag_tracing_span(id: &SessionId) -> bool {
+    // Without a subscriber there is no span, and asking for it would cost more than asking this.
+    if !tracing::dispatcher::has_been_set() {
+        return false;
+    }
     let span = Span::current();
     #[cfg(feature = "tracing-subscriber")]
     crate::span_layer::remember(&span, id);
-    if span.has_field(ATTRIBUTE) {
+    let is_declared = span.has_field(ATTRIBUTE);
+    if is_declared {
         span.record(ATTRIBUTE, id.as_str());
-        return true;
     }
+    is_declared
+}
+
+fn tag_active_span(id: &SessionId) -> bool {
     let context = Context::current();
-    if !context.has_active_span() {
-        return false;
-    }
     let span = context.span();
     if span.is_recording() {
         span.set_attribute(KeyValue::new(ATTRIBUTE, id.shared()));
