@@ -28,7 +28,14 @@ pub(super) fn rows() -> Vec<Row> {
         Row::peer(
             PEER,
             "tower-http's `SetRequestIdLayer` and `PropagateRequestIdLayer`, on the same header",
-            || served(request_id_pair(), self::valid()),
+            || served(request_id_pair(SESSION), self::valid()),
+        )
+        .on_top_of(valid)
+        .beside(PEER),
+        Row::peer(
+            "tower.request-id-made",
+            "the same, on a header of its own, for which it makes a UUID",
+            || served(request_id_pair("x-request-id"), self::valid()),
         )
         .on_top_of(valid)
         .beside(PEER),
@@ -99,9 +106,10 @@ fn layer() -> SessionIdLayer {
     SessionIdLayer::new()
 }
 
-/// On the session's header, so that it finds its ID there and makes none.
-fn request_id_pair() -> impl Service<Request<()>, Response = Response<()>, Error = Infallible> {
-    let name = HeaderName::from_static(SESSION);
+fn request_id_pair(
+    header: &'static str,
+) -> impl Service<Request<()>, Response = Response<()>, Error = Infallible> {
+    let name = HeaderName::from_static(header);
     SetRequestIdLayer::new(name.clone(), MakeRequestUuid)
         .layer(PropagateRequestIdLayer::new(name).layer(NoOp))
 }
