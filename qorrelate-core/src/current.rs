@@ -1,6 +1,7 @@
 //! The current session: reading it, and making one current.
 
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -45,7 +46,7 @@ impl SessionId {
     /// # }
     /// ```
     pub fn scope<F>(&self, future: F) -> InSession<F> {
-        InSession { scope: SessionScope::new(self.clone()), future: Some(future) }
+        InSession::new(future, Some(SessionScope::new(self.clone())))
     }
 
     /// Makes this the current session of the thread until the guard is dropped.
@@ -114,22 +115,49 @@ impl fmt::Debug for SessionGuard {
 }
 
 pin_project! {
-    /// A future in a session. See [`SessionId::scope`].
+    /// A future, or whatever else is polled, in a session: on every poll, and while it is dropped. See
+    /// [`SessionId::scope`].
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct InSession<F> {
-        scope: SessionScope,
+    pub struct InSession<T> {
+        // `None`: in none of its own.
+        scope: Option<SessionScope>,
         // `None` once it was dropped, in the session, by `drop`.
         #[pin]
-        future: Option<F>,
+        inner: Option<T>,
     }
 
-    impl<F> PinnedDrop for InSession<F> {
+    impl<T> PinnedDrop for InSession<T> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let _guard = this.scope.enter();
-            this.future.set(None);
+            // What does nothing when it is dropped need not be dropped in the session.
+            if mem::needs_drop::<T>() {
+                let _guard = this.scope.as_mut().map(SessionScope::enter);
+                this.inner.set(None);
+            }
         }
+    }
+}
+
+impl<T> InSession<T> {
+    /// For adapters: what is polled by another trait than `Future`, such as a response body.
+    pub const fn new(inner: T, scope: Option<SessionScope>) -> Self {
+        Self { scope, inner: Some(inner) }
+    }
+
+    /// What is in the session. There always is, but while it is dropped.
+    pub const fn get(&self) -> Option<&T> {
+        self.inner.as_ref()
+    }
+
+    /// Polls what is in the session, in it.
+    pub fn poll_in_session<R>(
+        self: Pin<&mut Self>,
+        poll: impl FnOnce(Pin<&mut T>) -> R,
+    ) -> Option<R> {
+        let this = self.project();
+        let _guard = this.scope.as_mut().map(SessionScope::enter);
+        this.inner.as_pin_mut().map(poll)
     }
 }
 
@@ -137,12 +165,7 @@ impl<F: Future> Future for InSession<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let _guard = this.scope.enter();
-        match this.future.as_pin_mut() {
-            Some(future) => future.poll(cx),
-            // Only `drop` takes the future away, and nothing polls what is being dropped.
-            None => Poll::Pending,
-        }
+        // Nothing polls what is being dropped.
+        self.poll_in_session(|future| future.poll(cx)).unwrap_or(Poll::Pending)
     }
 }

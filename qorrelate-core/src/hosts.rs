@@ -143,9 +143,13 @@ impl Hosts {
     pub fn contains(&self, target: Target<'_>) -> bool {
         match &self.0 {
             Kind::Any => true,
-            Kind::Named(patterns) => canonical(target.host).is_some_and(|host| {
-                patterns.iter().any(|pattern| pattern.matches(&host, target.port))
-            }),
+            Kind::Named(patterns) => {
+                // A host that is written as it is named is the same without parsing it.
+                patterns.iter().any(|pattern| pattern.is_written_as(target))
+                    || canonical(target.host).is_some_and(|host| {
+                        patterns.iter().any(|pattern| pattern.matches(&host, target.port))
+                    })
+            }
         }
     }
 }
@@ -167,9 +171,17 @@ impl Pattern {
         Ok(Self { name, port })
     }
 
+    fn is_written_as(&self, target: Target<'_>) -> bool {
+        self.is_port(target.port)
+            && matches!(&self.name, Name::Exactly(Host::Domain(name)) if name == target.host)
+    }
+
+    fn is_port(&self, port: Option<u16>) -> bool {
+        self.port.is_none() || self.port == port
+    }
+
     fn matches(&self, host: &Host, port: Option<u16>) -> bool {
-        let is_port = self.port.is_none() || self.port == port;
-        is_port
+        self.is_port(port)
             && match (&self.name, host) {
                 (Name::Exactly(name), host) => name == host,
                 (Name::Below(parent), Host::Domain(name)) => {
