@@ -9,10 +9,11 @@ use crate::row::Row;
 use crate::rows::rows;
 use crate::table::{Counts, Figures};
 
-/// Instructions may be above the baseline by this share.
-const TOLERANCE: f64 = 0.03;
+/// Instructions may be above the baseline by this share: what is inlined where differs a little from one
+/// build directory to another.
+const TOLERANCE: f64 = 0.05;
 /// Or by this many: a share of very little is less than what a moved function changes.
-const SLACK: i64 = 10;
+const SLACK: i64 = 60;
 
 /// The file's text, for what was counted.
 #[must_use]
@@ -63,7 +64,7 @@ pub fn check(counts: &Counts, baseline: &str) -> Result<String, String> {
     if worse.is_empty() {
         return Ok(report + "no row costs more than the baseline says\n");
     }
-    report += "these rows cost more than benches/baseline.json says (instructions by more than 3 %, \
+    report += "these rows cost more than benches/baseline.json says (instructions by more than 5 %, \
                or any allocation or byte more):\n";
     report += &worse;
     let (then, now) = (&baseline["counted_with"], tools());
