@@ -15,14 +15,14 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 const FRAMEWORKS: [&str; 2] = ["axum", "actix"];
 const VARIANTS: [&str; 3] = ["bare", "session", "request-id"];
 /// How often each is run; the ratios are of neighbours in time.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 4;
 const SECONDS: u32 = 2;
 
 fn main() -> Result<()> {
     let server = std::env::args().nth(1).ok_or("usage: load <path of server>")?;
     println!(
-        "| server | connections | OTLP | throughput, ours | p99, ours | throughput, peer | p99, peer |\n\
-         | --- | ---: | --- | ---: | ---: | ---: | ---: |"
+        "| server | connections | OTLP | bare, requests/s | throughput, ours | p99, ours | throughput, peer | p99, peer |\n\
+         | --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |"
     );
     let sink = sink()?;
     for (otlp, connections) in [(None, &[1, 8, 64][..]), (Some(sink.as_str()), &[64])] {
@@ -42,30 +42,40 @@ fn main() -> Result<()> {
 }
 
 fn row(framework: &str, exports: bool, servers: &[Server], connections: u32) -> Result<()> {
-    let mut ratios = vec![(Vec::new(), Vec::new()); servers.len()];
-    for _ in 0..ROUNDS {
-        let mut bare = None;
-        for (server, (throughput, p99)) in servers.iter().zip(&mut ratios) {
-            let run = server.load(connections, SECONDS)?;
-            let bare = bare.get_or_insert(run);
-            throughput.push(run.throughput / bare.throughput);
-            p99.push(run.p99 / bare.p99);
+    let mut rounds = Vec::new();
+    for round in 0..ROUNDS {
+        // Each begins a round in its turn: what another process does falls on all alike.
+        let mut runs = vec![Run::default(); servers.len()];
+        for n in 0..servers.len() {
+            let n = (n + round) % servers.len();
+            runs[n] = servers[n].load(connections, SECONDS)?;
         }
+        rounds.push(runs);
     }
-    let mut line = format!("| {framework} | {connections} | {} ", if exports { "on" } else { "" });
-    for (throughput, p99) in ratios.iter_mut().skip(1) {
-        line += &format!("| {} | {} ", summary(throughput), summary(p99));
+    let mut bare: Vec<f64> = rounds.iter().map(|runs| runs[0].throughput).collect();
+    let mut line = format!(
+        "| {framework} | {connections} | {} | {:.0} ",
+        if exports { "on" } else { "" },
+        median(&mut bare)
+    );
+    for n in 1..servers.len() {
+        for figure in [|run: &Run| run.throughput, |run: &Run| run.p99] {
+            let ratio = |runs: &Vec<Run>| figure(&runs[n]) / figure(&runs[0]);
+            let mut ratios: Vec<f64> = rounds.iter().map(ratio).collect();
+            let median = median(&mut ratios);
+            let (least, most) = (ratios[0], ratios[ratios.len() - 1]);
+            line += &format!("| **{median:.3}** ({least:.2}–{most:.2}) ");
+        }
     }
     println!("{line}|");
     Ok(())
 }
 
-/// The median, and the least and the most.
-fn summary(ratios: &mut [f64]) -> String {
-    ratios.sort_by(f64::total_cmp);
-    let at = |n: usize| ratios.get(n).copied().unwrap_or(f64::NAN);
-    let (least, median, most) = (at(0), at(ratios.len() / 2), at(ratios.len().wrapping_sub(1)));
-    format!("**{median:.3}** ({least:.2}–{most:.2})")
+/// The middle of them, which are then in order.
+fn median(numbers: &mut [f64]) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    let middle = numbers.len() / 2;
+    (numbers[middle] + numbers[(numbers.len() - 1) / 2]) / 2.0
 }
 
 #[derive(Debug)]
@@ -74,7 +84,7 @@ struct Server {
     address: String,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Run {
     throughput: f64,
     p99: f64,
