@@ -74,10 +74,11 @@ impl SessionIdOutcome {
     /// assert!(matches!(SessionIdOutcome::current(), SessionIdOutcome::Missing { .. }));
     /// ```
     pub fn current() -> Self {
-        told().unwrap_or_else(|| match Session::current() {
+        // The session first, so that the two agree where one layer is inside of another.
+        match Session::current() {
             Some(Session { id, source: Some(source) }) => Self::Found { id, source },
-            _ => Self::Missing { generated: None },
-        })
+            _ => told().unwrap_or(Self::Missing { generated: None }),
+        }
     }
 
     /// A stable name: `found`, `missing` or `malformed`.
