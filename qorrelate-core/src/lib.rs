@@ -46,6 +46,7 @@ mod carrier;
 mod current;
 mod extract;
 mod grammar;
+mod hint;
 #[cfg(feature = "client")]
 mod hosts;
 mod id;

@@ -1,11 +1,10 @@
 //! Handing the session on to another service: whether, and in what.
 
 use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::baggage;
 use crate::carrier::{Carrier, ResolvedCarrier};
+use crate::hint::Hint;
 use crate::hosts::{Hosts, Target};
 use crate::id::SessionId;
 use crate::settings::InvalidSetting;
@@ -98,7 +97,7 @@ pub struct Propagation<N> {
     hosts: Hosts,
     carriers: Vec<ResolvedCarrier<N>>,
     remove_from_others: bool,
-    hinted: Arc<AtomicBool>,
+    unknown_host: Hint,
 }
 
 impl<N: FromStr> Propagation<N> {
@@ -106,7 +105,7 @@ impl<N: FromStr> Propagation<N> {
     pub fn new(hosts: Hosts) -> Self {
         // The default header's name is a token, so there is always one.
         let carriers = ResolvedCarrier::new(&Carrier::header(DEFAULT_HEADER)).into_iter().collect();
-        Self { hosts, carriers, remove_from_others: false, hinted: Arc::default() }
+        Self { hosts, carriers, remove_from_others: false, unknown_host: Hint::default() }
     }
 
     /// Sends the session ID in all of these, instead of in the header `X-Session-ID`.
@@ -134,11 +133,6 @@ impl<N: FromStr> Propagation<N> {
 }
 
 impl<N> Propagation<N> {
-    /// The hosts.
-    pub const fn hosts(&self) -> &Hosts {
-        &self.hosts
-    }
-
     /// Whether a request to that target may carry the session ID. Without a target it may not, to
     /// whatever hosts it is sent.
     pub fn names(&self, target: Option<Target<'_>>) -> bool {
@@ -176,9 +170,7 @@ impl<N> Propagation<N> {
 
     /// Says once that there was a session, and nobody to be sure to send it to.
     fn hint_at_unknown_host(&self) {
-        if tracing::enabled!(target: "qorrelate", tracing::Level::DEBUG)
-            && !self.hinted.swap(true, Ordering::Relaxed)
-        {
+        if self.unknown_host.is_due() {
             tracing::debug!(
                 target: "qorrelate",
                 "a session was not handed on: the URI of the request has no host. Give it one; for a \

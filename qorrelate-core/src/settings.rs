@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::baggage;
 use crate::carrier::Carrier;
+use crate::hint::Hint;
 use crate::id::SessionId;
 use crate::outcome::SessionIdOutcome;
 use crate::request::RequestHead;
@@ -124,7 +124,7 @@ pub struct Settings<N> {
     response_header: Option<N>,
     is_public_edge: bool,
     baggage_header: Option<N>,
-    hinted: Arc<AtomicBool>,
+    layer_order: Hint,
 }
 
 type Hook = dyn Fn(&SessionIdOutcome) + Send + Sync;
@@ -143,7 +143,7 @@ impl<N: FromStr> Settings<N> {
             response_header: None,
             is_public_edge: false,
             baggage_header: baggage::HEADER.parse().ok(),
-            hinted: Arc::default(),
+            layer_order: Hint::default(),
         }
     }
 
@@ -266,9 +266,7 @@ impl<N> Settings<N> {
 
     /// Says once that no span was open that could be tagged, and none is tagged when it starts.
     pub(crate) fn hint_at_layer_order(&self) {
-        if tracing::enabled!(target: "qorrelate", tracing::Level::DEBUG)
-            && !self.hinted.swap(true, Ordering::Relaxed)
-        {
+        if self.layer_order.is_due() {
             tracing::debug!(
                 target: "qorrelate",
                 "no span was tagged with session.id: none was open when the request came in, and \

@@ -2,6 +2,7 @@
 //! and for the headers of messages.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
@@ -206,6 +207,9 @@ impl RequestHead for Message<'_> {
     }
 }
 
+/// Made once, not for each message.
+static DEFAULT: LazyLock<SessionPropagator> = LazyLock::new(SessionPropagator::new);
+
 /// Puts the current session into the headers of a message, as `x-session-id`: for queues, and for
 /// everything else with headers. Without a current session nothing is put there.
 ///
@@ -247,7 +251,7 @@ impl RequestHead for Message<'_> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn inject_session(headers: &mut dyn Injector) {
-    SessionPropagator::new().inject(headers);
+    DEFAULT.inject(headers);
 }
 
 /// The session in the headers of a message, as [`inject_session`] puts it there. A malformed ID
@@ -263,7 +267,7 @@ pub fn inject_session(headers: &mut dyn Injector) {
 /// assert_eq!(extract_session(&headers), None);
 /// ```
 pub fn extract_session(headers: &dyn Extractor) -> Option<SessionId> {
-    SessionPropagator::new().extract_id(headers)
+    DEFAULT.extract_id(headers)
 }
 
 #[cfg(test)]
