@@ -20,6 +20,7 @@ pub fn sections() -> Vec<(&'static str, Vec<Row>)> {
         ("added to a tower service, beside tower-http's request ID", tower::rows()),
         ("added to an actix-web service, beside `TracingLogger`", actix::rows()),
         ("one span of the OpenTelemetry SDK, beside the sampler alone", telemetry::spans()),
+        ("one span of `tracing`, with the six fields of a request", telemetry::tracing_spans()),
         ("one log record of the OpenTelemetry SDK", telemetry::logs()),
         ("a `tracing` span entered and left", telemetry::entering()),
         ("one line of `tracing_subscriber::fmt`", telemetry::lines()),

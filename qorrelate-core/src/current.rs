@@ -141,16 +141,19 @@ pin_project! {
 
 impl<T> InSession<T> {
     /// For adapters: what is polled by another trait than `Future`, such as a response body.
+    #[inline]
     pub const fn new(inner: T, scope: Option<SessionScope>) -> Self {
         Self { scope, inner: Some(inner) }
     }
 
     /// What is in the session. There always is, but while it is dropped.
+    #[inline]
     pub const fn get(&self) -> Option<&T> {
         self.inner.as_ref()
     }
 
     /// Polls what is in the session, in it.
+    #[inline]
     pub fn poll_in_session<R>(
         self: Pin<&mut Self>,
         poll: impl FnOnce(Pin<&mut T>) -> R,

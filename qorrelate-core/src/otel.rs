@@ -22,7 +22,7 @@ pub use server_timing::server_timing;
 pub(crate) use context::{Session, current};
 pub(crate) use scope::{Attached, Before};
 pub use tag::record_current_session;
-pub(crate) use tag::{is_tagged_later, tag_open_span};
+pub(crate) use tag::{hint_if_nothing_is_tagged, tag_open_span};
 
 /// The attribute that carries the session ID on spans and log records: `session.id` (OpenTelemetry
 /// semantic conventions, "Session").

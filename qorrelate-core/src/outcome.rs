@@ -74,8 +74,13 @@ impl SessionIdOutcome {
     /// assert!(matches!(SessionIdOutcome::current(), SessionIdOutcome::Missing { .. }));
     /// ```
     pub fn current() -> Self {
+        Self::of(Session::current(), told)
+    }
+
+    /// The outcome that led to this session, or that was told.
+    pub(crate) fn of(session: Option<Session>, told: impl FnOnce() -> Option<Self>) -> Self {
         // The session first, so that the two agree where one layer is inside of another.
-        match Session::current() {
+        match session {
             Some(Session { id, source: Some(source) }) => Self::Found { id, source },
             _ => told().unwrap_or(Self::Missing { generated: None }),
         }
@@ -90,20 +95,13 @@ impl SessionIdOutcome {
         }
     }
 
-    /// The session that is made current for the request.
-    pub(crate) fn session(&self) -> Option<Session> {
-        let source = match self {
-            Self::Found { source, .. } => Some(source.clone()),
-            _ => None,
-        };
-        self.session_id().map(|id| Session { id: id.clone(), source })
-    }
-
-    /// What [`current`](Self::current) cannot tell from the current session.
-    pub(crate) fn untold(self) -> Option<Self> {
+    /// The session that is made current for the request, and what [`of`](Self::of) cannot tell from it.
+    #[inline]
+    pub(crate) fn split(self) -> (Option<Session>, Option<Self>) {
         match self {
-            Self::Found { .. } | Self::Missing { generated: None } => None,
-            outcome => Some(outcome),
+            Self::Found { id, source } => (Some(Session { id, source: Some(source) }), None),
+            Self::Missing { generated: None } => (None, None),
+            _ => (self.session_id().cloned().map(|id| Session { id, source: None }), Some(self)),
         }
     }
 

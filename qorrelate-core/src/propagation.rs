@@ -1,6 +1,7 @@
 //! Handing the session on to another service: whether, and in what.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::baggage;
 use crate::carrier::{Carrier, ResolvedCarrier};
@@ -97,7 +98,8 @@ pub struct Propagation<N> {
     hosts: Hosts,
     carriers: Vec<ResolvedCarrier<N>>,
     remove_from_others: bool,
-    unknown_host: Hint,
+    /// Said once by this and its clones.
+    unknown_host: Arc<Hint>,
 }
 
 impl<N: FromStr> Propagation<N> {
@@ -105,7 +107,7 @@ impl<N: FromStr> Propagation<N> {
     pub fn new(hosts: Hosts) -> Self {
         // The default header's name is a token, so there is always one.
         let carriers = ResolvedCarrier::new(&Carrier::header(DEFAULT_HEADER)).into_iter().collect();
-        Self { hosts, carriers, remove_from_others: false, unknown_host: Hint::default() }
+        Self { hosts, carriers, remove_from_others: false, unknown_host: Arc::new(Hint::new()) }
     }
 
     /// Sends the session ID in all of these, instead of in the header `X-Session-ID`.

@@ -23,8 +23,6 @@ use crate::settings::Settings;
 /// # Example
 ///
 /// ```
-/// use std::sync::Arc;
-///
 /// use qorrelate_core::{RequestHead, RequestSession, SessionId, Settings};
 ///
 /// # struct Head<'a>(&'a http::Request<()>);
@@ -43,7 +41,7 @@ use crate::settings::Settings;
 ///     SessionId::current()
 /// }
 ///
-/// let settings = Arc::new(Settings::new());
+/// let settings = Settings::new();
 /// let request = http::Request::builder().header("x-session-id", "abc").body(())?;
 ///
 /// let mut session = RequestSession::begin(&settings, &Head(&request));
@@ -66,7 +64,7 @@ pub struct RequestSession<N> {
 #[derive(Debug)]
 struct Active<N> {
     scope: SessionScope,
-    settings: Arc<Settings<N>>,
+    response_header: Option<Arc<N>>,
     tag: Tag,
 }
 
@@ -84,7 +82,8 @@ enum Tag {
 
 impl<N> RequestSession<N> {
     /// Looks for the session ID of a request, and reports the outcome.
-    pub fn begin<H>(settings: &Arc<Settings<N>>, head: &H) -> Self
+    #[inline]
+    pub fn begin<H>(settings: &Settings<N>, head: &H) -> Self
     where
         H: RequestHead<HeaderName = N>,
         N: FromStr,
@@ -92,33 +91,46 @@ impl<N> RequestSession<N> {
         let Some(outcome) = settings.outcome_of(head) else {
             return Self { active: None, told: None };
         };
-        let mut active = outcome.session().map(|session| Active {
+        let (session, told) = outcome.split();
+        let active = session.map(|session| Active {
             scope: SessionScope::of(session),
-            settings: Arc::clone(settings),
+            response_header: settings.header_for_response(),
             tag: Tag::WhenCalled,
         });
+        let mut this = Self { active, told };
         if settings.reports() {
-            let _guard = active.as_mut().map(|active| active.scope.enter());
-            settings.report(&outcome);
+            this.report(settings);
         }
-        Self { active, told: outcome.untold() }
+        this
+    }
+
+    #[cold]
+    fn report(&mut self, settings: &Settings<N>) {
+        let session = self.active.as_ref().and_then(|active| active.scope.session().cloned());
+        let outcome = SessionIdOutcome::of(session, || self.told.clone());
+        let _guard = self.active.as_mut().map(|active| active.scope.enter());
+        settings.report(&outcome);
     }
 
     /// Makes the session and the outcome current on this thread, until what is returned is dropped, and
     /// tags the span that is open: for calling the inner service.
+    #[inline]
     pub fn enter(&mut self) -> impl fmt::Debug + '_ {
         self.entered()
     }
 
     /// Runs the inner service's future in the session.
+    #[inline]
     pub const fn run<F>(self, future: F) -> InRequest<F, N> {
         InRequest { session: self, future: Some(future) }
     }
 
+    #[inline]
     fn is_nothing(&self) -> bool {
         self.active.is_none() && self.told.is_none()
     }
 
+    #[inline]
     fn entered(&mut self) -> Entered<'_> {
         Entered {
             _session: self.active.as_mut().map(Active::enter),
@@ -128,6 +140,7 @@ impl<N> RequestSession<N> {
 }
 
 impl<N> Active<N> {
+    #[inline]
     fn enter(&mut self) -> SessionGuard {
         let (guard, before) = self.scope.enter_and_look();
         if self.tag != Tag::Done {
@@ -138,16 +151,14 @@ impl<N> Active<N> {
 
     fn tag_open_span(&mut self, before: Before) {
         // A span that was opened in a session has been tagged by whoever opened it.
-        let is_done = before.is_in_session || otel::tag_open_span(self.scope.session_id(), before);
+        let is_done = before.is_in_session || otel::tag_open_span(&self.scope, before);
         if is_done {
             self.tag = Tag::Done;
         } else if self.tag == Tag::WhenCalled {
             self.tag = Tag::WhenPolled;
         } else {
             self.tag = Tag::Done;
-            if !otel::is_tagged_later() {
-                self.settings.hint_at_layer_order();
-            }
+            otel::hint_if_nothing_is_tagged();
         }
     }
 }
@@ -182,12 +193,14 @@ pin_project! {
 
 impl<F, N> InRequest<F, N> {
     /// The header to add to the response, if one was asked for and it does not have it already.
+    #[inline]
     pub fn response_header(&self) -> Option<(&N, &SessionId)> {
         let active = self.session.active.as_ref()?;
-        Some((active.settings.header_for_response()?, active.scope.session_id()))
+        Some((active.response_header.as_deref()?, &active.scope.session()?.id))
     }
 
     /// What is left to do once there is a response: to stay current while its body is streamed.
+    #[inline]
     pub fn take_scope(self: Pin<&mut Self>) -> Option<SessionScope> {
         self.project().session.active.take().map(|active| active.scope)
     }
@@ -196,6 +209,7 @@ impl<F, N> InRequest<F, N> {
 impl<F: Future, N> Future for InRequest<F, N> {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         // `None`: it was polled again after it was done, which no executor does.

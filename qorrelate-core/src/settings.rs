@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::baggage;
 use crate::carrier::Carrier;
-use crate::hint::Hint;
 use crate::id::SessionId;
 use crate::outcome::SessionIdOutcome;
 use crate::request::RequestHead;
@@ -121,10 +120,9 @@ pub struct Settings<N> {
     on_missing: Policy,
     on_malformed: Policy,
     on_outcome: Option<Arc<Hook>>,
-    response_header: Option<N>,
+    response_header: Option<Arc<N>>,
     is_public_edge: bool,
     baggage_header: Option<N>,
-    layer_order: Hint,
 }
 
 type Hook = dyn Fn(&SessionIdOutcome) + Send + Sync;
@@ -143,7 +141,6 @@ impl<N: FromStr> Settings<N> {
             response_header: None,
             is_public_edge: false,
             baggage_header: baggage::HEADER.parse().ok(),
-            layer_order: Hint::default(),
         }
     }
 
@@ -168,7 +165,7 @@ impl<N: FromStr> Settings<N> {
     /// [`InvalidSetting::ResponseHeader`] if no header can have that name.
     pub fn response_header(mut self, name: &str) -> Result<Self, InvalidSetting> {
         let header = name.parse().map_err(|_| InvalidSetting::ResponseHeader(name.to_owned()))?;
-        self.response_header = Some(header);
+        self.response_header = Some(Arc::new(header));
         Ok(self)
     }
 }
@@ -213,6 +210,7 @@ impl<N> Settings<N> {
     }
 
     /// What is found in a request; `None` if that is nothing, and nobody wants to know.
+    #[inline]
     pub(crate) fn outcome_of<H>(&self, head: &H) -> Option<SessionIdOutcome>
     where
         H: RequestHead<HeaderName = N>,
@@ -251,30 +249,20 @@ impl<N> Settings<N> {
         }
     }
 
+    #[inline]
     pub(crate) fn reports(&self) -> bool {
         self.on_outcome.is_some() || tracing::enabled!(target: "qorrelate", tracing::Level::DEBUG)
     }
 
     /// The header to take out of a request before the inner service is called, if one is not trusted.
+    #[inline]
     pub fn header_not_trusted(&self) -> Option<&N> {
         self.baggage_header.as_ref().filter(|_| self.is_public_edge)
     }
 
-    pub(crate) fn header_for_response(&self) -> Option<&N> {
-        self.response_header.as_ref()
-    }
-
-    /// Says once that no span was open that could be tagged, and none is tagged when it starts.
-    pub(crate) fn hint_at_layer_order(&self) {
-        if self.layer_order.is_due() {
-            tracing::debug!(
-                target: "qorrelate",
-                "no span was tagged with session.id: none was open when the request came in, and \
-                 none that started later was tagged. Add SessionSampler to the OpenTelemetry set-up, \
-                 declare the field on the request span (SessionMakeSpan, SessionRootSpanBuilder), or \
-                 put this layer inside of the tracing layer"
-            );
-        }
+    #[inline]
+    pub(crate) fn header_for_response(&self) -> Option<Arc<N>> {
+        self.response_header.clone()
     }
 }
 

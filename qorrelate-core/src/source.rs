@@ -31,6 +31,8 @@ pub const DEFAULT_HEADER: &str = "x-session-id";
 /// A browser may send a custom header across origins only if the API allows it
 /// (`Access-Control-Allow-Headers`); the adapters' docs show the CORS set-up.
 ///
+/// Clones share one allocation.
+///
 /// [`Settings::sources`]: crate::Settings::sources
 ///
 /// # Example
@@ -46,15 +48,14 @@ pub const DEFAULT_HEADER: &str = "x-session-id";
 /// assert_eq!(sources[0].to_string(), "header x-session-id");
 /// ```
 #[derive(Clone)]
-pub struct Source(Kind);
+pub struct Source(Arc<Kind>);
 
-#[derive(Clone)]
 enum Kind {
-    Header(Arc<str>),
-    Baggage(Arc<str>),
-    Cookie(Arc<str>),
-    Query(Arc<str>),
-    Function(Arc<Function>),
+    Header(Box<str>),
+    Baggage(Box<str>),
+    Cookie(Box<str>),
+    Query(Box<str>),
+    Function(Box<Function>),
 }
 
 type Function = dyn Fn(&dyn RequestView) -> Option<String> + Send + Sync;
@@ -67,7 +68,7 @@ impl Source {
     /// assert_eq!(Source::header("X-POSTHOG-SESSION-ID").to_string(), "header x-posthog-session-id");
     /// ```
     pub fn header(name: &str) -> Self {
-        Self(Kind::Header(name.to_ascii_lowercase().into()))
+        Self::new(Kind::Header(name.to_ascii_lowercase().into()))
     }
 
     /// The member `session.id` of the `baggage` header (W3C Baggage).
@@ -94,7 +95,7 @@ impl Source {
     /// );
     /// ```
     pub fn baggage_member(key: &str) -> Self {
-        Self(Kind::Baggage(key.into()))
+        Self::new(Kind::Baggage(key.into()))
     }
 
     /// The cookie of that name (RFC 6265). Names are case-sensitive.
@@ -107,7 +108,7 @@ impl Source {
     /// assert_eq!(Source::cookie("sid").to_string(), "cookie sid");
     /// ```
     pub fn cookie(name: &str) -> Self {
-        Self(Kind::Cookie(name.into()))
+        Self::new(Kind::Cookie(name.into()))
     }
 
     /// The parameter of that name in the query, as a form or `URLSearchParams` encodes it (WHATWG
@@ -121,7 +122,7 @@ impl Source {
     /// assert_eq!(Source::query("session_id").to_string(), "query session_id");
     /// ```
     pub fn query(name: &str) -> Self {
-        Self(Kind::Query(name.into()))
+        Self::new(Kind::Query(name.into()))
     }
 
     /// A function of your own, for a carrier that needs taking apart. What it returns is checked
@@ -138,16 +139,20 @@ impl Source {
     pub fn function(
         function: impl Fn(&dyn RequestView) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        Self(Kind::Function(Arc::new(function)))
+        Self::new(Kind::Function(Box::new(function)))
+    }
+
+    fn new(kind: Kind) -> Self {
+        Self(Arc::new(kind))
     }
 
     pub(crate) fn is_header(&self) -> bool {
-        matches!(self.0, Kind::Header(_))
+        matches!(*self.0, Kind::Header(_))
     }
 
     /// The kind and the name, which is empty for a function.
     pub(crate) fn parts(&self) -> (&'static str, &str) {
-        match &self.0 {
+        match &*self.0 {
             Kind::Header(name) => ("header", name),
             Kind::Baggage(key) => ("baggage", key),
             Kind::Cookie(name) => ("cookie", name),
@@ -160,12 +165,12 @@ impl Source {
 /// Functions are equal if they are the same one, shared.
 impl PartialEq for Source {
     fn eq(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
+        match (&*self.0, &*other.0) {
             (Kind::Header(a), Kind::Header(b))
             | (Kind::Baggage(a), Kind::Baggage(b))
             | (Kind::Cookie(a), Kind::Cookie(b))
             | (Kind::Query(a), Kind::Query(b)) => a == b,
-            (Kind::Function(a), Kind::Function(b)) => Arc::ptr_eq(a, b),
+            (Kind::Function(_), Kind::Function(_)) => Arc::ptr_eq(&self.0, &other.0),
             _ => false,
         }
     }
@@ -203,7 +208,7 @@ impl<N: FromStr> ResolvedSource<N> {
         // all tokens, so the framework's own check of a header name serves for the three.
         let token =
             |name: &str| name.parse::<N>().map_err(|_| InvalidSetting::Source(source.clone()));
-        let header = match &source.0 {
+        let header = match &*source.0 {
             Kind::Header(name) => Some(token(name)?),
             Kind::Baggage(key) => {
                 token(key)?;
@@ -228,7 +233,7 @@ impl<N: FromStr> ResolvedSource<N> {
         head: &H,
         rules: &SessionIdRules,
     ) -> Option<Result<SessionId, ParseSessionIdError>> {
-        match (&self.source.0, &self.header) {
+        match (&*self.source.0, &self.header) {
             (Kind::Header(_), Some(header)) => only_value(head.header_values(header), rules),
             (Kind::Baggage(key), Some(header)) => {
                 only_value(baggage::values(head.header_values(header), key), rules)

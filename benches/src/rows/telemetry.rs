@@ -57,6 +57,52 @@ pub(super) fn spans() -> Vec<Row> {
     ]
 }
 
+/// The span of a request, as apps make it: with the attributes that the semantic conventions require
+/// of an HTTP server's span, and some that they recommend.
+pub(super) fn tracing_spans() -> Vec<Row> {
+    const PEER: &str = "tracing-span.always-on";
+    vec![
+        Row::peer(PEER, "`Sampler::AlwaysOn`, in a session", || {
+            tracing_span(Sampler::AlwaysOn, true)
+        })
+        .beside(PEER),
+        Row::ours(
+            "tracing-span.session-sampler",
+            "`SessionSampler` around it, in a session",
+            || tracing_span(SessionSampler::new(Sampler::AlwaysOn), true),
+        )
+        .beside(PEER)
+        .goal(Goal::Times(1.15)),
+        Row::ours("tracing-span.no-session", "`SessionSampler` around it, in no session", || {
+            tracing_span(SessionSampler::new(Sampler::AlwaysOn), false)
+        })
+        .beside(PEER)
+        .goal(Goal::Times(1.15)),
+    ]
+}
+
+fn tracing_span(sampler: impl ShouldSample + 'static, in_session: bool) -> Box<dyn Measured> {
+    let subscriber = tracing_subscriber::registry().with(to_opentelemetry(sampler));
+    let default = tracing::subscriber::set_default(subscriber);
+    let session = in_session.then(|| id().enter());
+    measured(
+        || (),
+        move |()| {
+            let _ = (&default, &session);
+            let span = tracing::info_span!(
+                "request",
+                http.request.method = "POST",
+                url.path = "/api/checkout",
+                url.scheme = "https",
+                http.route = "/api/checkout",
+                server.address = "api.example",
+                user_agent.original = "Mozilla/5.0",
+            );
+            drop(span.enter());
+        },
+    )
+}
+
 fn span(sampler: impl ShouldSample + 'static, in_session: bool) -> Box<dyn Measured> {
     let tracer = tracer(sampler);
     let session = in_session.then(|| id().enter());
@@ -139,9 +185,12 @@ impl LogProcessor for Nothing {
 pub(super) fn entering() -> Vec<Row> {
     const PEER: &str = "enter.none";
     vec![
-        Row::peer(PEER, "tracing-opentelemetry's layer", || enter(to_opentelemetry())).beside(PEER),
+        Row::peer(PEER, "tracing-opentelemetry's layer", || {
+            enter(to_opentelemetry(Sampler::AlwaysOn))
+        })
+        .beside(PEER),
         Row::ours("enter.carry-session", "`carry_session` around it", || {
-            enter(carry_session(to_opentelemetry()))
+            enter(carry_session(to_opentelemetry(Sampler::AlwaysOn)))
         })
         .beside(PEER),
     ]
@@ -161,8 +210,8 @@ fn enter(layer: impl Layer<Registry> + Send + Sync) -> Box<dyn Measured> {
     )
 }
 
-fn to_opentelemetry() -> impl Layer<Registry> + Send + Sync {
-    tracing_opentelemetry::layer().with_tracer(tracer(Sampler::AlwaysOn))
+fn to_opentelemetry(sampler: impl ShouldSample + 'static) -> impl Layer<Registry> + Send + Sync {
+    tracing_opentelemetry::layer().with_tracer(tracer(sampler))
 }
 
 pub(super) fn lines() -> Vec<Row> {

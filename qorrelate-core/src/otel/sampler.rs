@@ -70,8 +70,12 @@ impl ShouldSample for SessionSampler {
             && !is_tagged(&result.attributes)
             && let Some(id) = session_of(parent_context)
         {
-            result.attributes.reserve_exact(1);
-            result.attributes.push(KeyValue::new(ATTRIBUTE, id.shared()));
+            let tag = KeyValue::new(ATTRIBUTE, id.shared());
+            if result.attributes.is_empty() {
+                result.attributes = vec![tag];
+            } else {
+                result.attributes.push(tag);
+            }
             note_tagged_later();
         }
         result

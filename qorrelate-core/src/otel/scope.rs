@@ -32,10 +32,15 @@ use crate::id::SessionId;
 /// # Ok::<(), qorrelate_core::ParseSessionIdError>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct SessionScope {
-    session: Session,
-    /// What was made current the last time, kept because making it costs three allocations.
-    last: Option<Context>,
+pub struct SessionScope(State);
+
+#[derive(Debug, Clone)]
+enum State {
+    /// Not entered yet. `None` only while the session is on its way into a context.
+    Fresh(Option<Session>),
+    /// The context, with the session in it, that was made current the last time: kept because making
+    /// it costs three allocations.
+    Entered(Context),
 }
 
 /// A context that is attached, until it is dropped.
@@ -48,12 +53,15 @@ impl SessionScope {
     }
 
     pub(crate) const fn of(session: Session) -> Self {
-        Self { session, last: None }
+        Self(State::Fresh(Some(session)))
     }
 
-    /// The session.
-    pub const fn session_id(&self) -> &SessionId {
-        &self.session.id
+    /// The session. There always is one.
+    pub(crate) fn session(&self) -> Option<&Session> {
+        match &self.0 {
+            State::Fresh(session) => session.as_ref(),
+            State::Entered(last) => last.get(),
+        }
     }
 
     /// Makes the session current on this thread until the guard is dropped.
@@ -69,19 +77,22 @@ impl SessionScope {
             New(Context),
         }
         let (needed, before) = Context::map_current(|ambient| {
-            let before = Before {
-                is_in_session: ambient.session_id().is_some(),
-                has_span: ambient.has_active_span(),
-            };
-            if ambient.session_id() == Some(&self.session.id) {
+            let current = ambient.session_id();
+            let before =
+                Before { is_in_session: current.is_some(), has_span: ambient.has_active_span() };
+            if current.is_some() && current == self.session().map(|session| &session.id) {
                 return (Needed::Nothing, before);
             }
-            let needed = match &self.last {
-                Some(last) if Surroundings::of(last) == Surroundings::of(ambient) => {
-                    Needed::Last(last.clone())
+            let session = match &mut self.0 {
+                State::Entered(last) if Surroundings::of(last) == Surroundings::of(ambient) => {
+                    return (Needed::Last(last.clone()), before);
                 }
-                _ => Needed::New(ambient.with_value(self.session.clone())),
+                State::Entered(last) => last.get().cloned(),
+                State::Fresh(session) => session.take(),
             };
+            let needed = session.map_or(Needed::Nothing, |session: Session| {
+                Needed::New(ambient.with_value(session))
+            });
             (needed, before)
         });
         let attached = match needed {
@@ -89,7 +100,7 @@ impl SessionScope {
             Needed::Last(context) => Some(context.attach()),
             Needed::New(context) => {
                 // Not inside of `map_current`: the context that is dropped here may end a span.
-                self.last = Some(context.clone());
+                self.0 = State::Entered(context.clone());
                 Some(context.attach())
             }
         };

@@ -6,8 +6,9 @@ use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, KeyValue};
 use tracing::Span;
 
-use super::ATTRIBUTE;
-use super::scope::Before;
+use super::scope::{Before, SessionScope};
+use super::{ATTRIBUTE, Session};
+use crate::hint::Hint;
 use crate::id::SessionId;
 
 /// Puts the session on the span that is open, by one way only, and says whether there was one.
@@ -16,15 +17,19 @@ use crate::id::SessionId;
 ///
 /// The field of the `tracing` span comes first: `fmt` shows it, and tracing-opentelemetry makes it
 /// an attribute. Doing both would export the key twice.
-pub(crate) fn tag_open_span(id: &SessionId, before: Before) -> bool {
-    tag_tracing_span(id) || (before.has_span && tag_active_span(id))
+pub(crate) fn tag_open_span(scope: &SessionScope, before: Before) -> bool {
+    // Without a subscriber there is no span, and asking for it would cost more than asking this.
+    let may_have_span = tracing::dispatcher::has_been_set();
+    if !may_have_span && !before.has_span {
+        return false;
+    }
+    let Some(Session { id, .. }) = scope.session() else {
+        return false;
+    };
+    (may_have_span && tag_tracing_span(id)) || (before.has_span && tag_active_span(id))
 }
 
 fn tag_tracing_span(id: &SessionId) -> bool {
-    // Without a subscriber there is no span, and asking for it would cost more than asking this.
-    if !tracing::dispatcher::has_been_set() {
-        return false;
-    }
     let span = Span::current();
     #[cfg(feature = "tracing-subscriber")]
     crate::span_layer::remember(&span, id);
@@ -78,6 +83,18 @@ pub(crate) fn note_tagged_later() {
     }
 }
 
-pub(crate) fn is_tagged_later() -> bool {
-    TAGGED_LATER.load(Ordering::Relaxed)
+/// Says once per process that no span was open that could be tagged, unless some are tagged when they
+/// start.
+pub(crate) fn hint_if_nothing_is_tagged() {
+    static LAYER_ORDER: Hint = Hint::new();
+
+    if !TAGGED_LATER.load(Ordering::Relaxed) && LAYER_ORDER.is_due() {
+        tracing::debug!(
+            target: "qorrelate",
+            "no span was tagged with session.id: none was open when the request came in, and none that \
+             started later was tagged. Add SessionSampler to the OpenTelemetry set-up, declare the \
+             field on the request span (SessionMakeSpan, SessionRootSpanBuilder), or put this layer \
+             inside of the tracing layer"
+        );
+    }
 }
