@@ -54,7 +54,11 @@ use crate::settings::Settings;
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct RequestSession<N> {
+pub struct RequestSession<N>(Option<Begun<N>>);
+
+/// What is kept of a request, if there is anything to keep.
+#[derive(Debug)]
+struct Begun<N> {
     /// `None` if the request is in no session.
     active: Option<Active<N>>,
     /// What the session alone does not tell: something was malformed, or generated.
@@ -89,7 +93,7 @@ impl<N> RequestSession<N> {
         N: FromStr,
     {
         let Some(outcome) = settings.outcome_of(head) else {
-            return Self { active: None, told: None };
+            return Self(None);
         };
         let (session, told) = outcome.split();
         let active = session.map(|session| Active {
@@ -97,13 +101,28 @@ impl<N> RequestSession<N> {
             response_header: settings.header_for_response(),
             tag: Tag::WhenCalled,
         });
-        let mut this = Self { active, told };
+        let mut begun = Begun { active, told };
         if settings.reports() {
-            this.report(settings);
+            begun.report(settings);
         }
-        this
+        Self(Some(begun))
     }
 
+    /// Makes the session and the outcome current on this thread, until what is returned is dropped, and
+    /// tags the span that is open: for calling the inner service.
+    #[inline]
+    pub fn enter(&mut self) -> impl fmt::Debug + '_ {
+        self.0.as_mut().map(Begun::enter)
+    }
+
+    /// Runs the inner service's future in the session.
+    #[inline]
+    pub fn run<F>(self, future: F) -> InRequest<F, N> {
+        InRequest { begun: self.0, future: Some(future) }
+    }
+}
+
+impl<N> Begun<N> {
     #[cold]
     fn report(&mut self, settings: &Settings<N>) {
         let session = self.active.as_ref().and_then(|active| active.scope.session().cloned());
@@ -112,26 +131,8 @@ impl<N> RequestSession<N> {
         settings.report(&outcome);
     }
 
-    /// Makes the session and the outcome current on this thread, until what is returned is dropped, and
-    /// tags the span that is open: for calling the inner service.
     #[inline]
-    pub fn enter(&mut self) -> impl fmt::Debug + '_ {
-        self.entered()
-    }
-
-    /// Runs the inner service's future in the session.
-    #[inline]
-    pub const fn run<F>(self, future: F) -> InRequest<F, N> {
-        InRequest { session: self, future: Some(future) }
-    }
-
-    #[inline]
-    fn is_nothing(&self) -> bool {
-        self.active.is_none() && self.told.is_none()
-    }
-
-    #[inline]
-    fn entered(&mut self) -> Entered<'_> {
+    fn enter(&mut self) -> Entered<'_> {
         Entered {
             _session: self.active.as_mut().map(Active::enter),
             _outcome: self.told.is_some().then(|| ToldOutcome::enter(&mut self.told)),
@@ -174,7 +175,7 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct InRequest<F, N> {
-        session: RequestSession<N>,
+        begun: Option<Begun<N>>,
         // `None` once it was dropped, in the session.
         #[pin]
         future: Option<F>,
@@ -183,8 +184,10 @@ pin_project! {
     impl<F, N> PinnedDrop for InRequest<F, N> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if this.future.is_some() {
-                let _entered = this.session.entered();
+            if let Some(begun) = this.begun
+                && this.future.is_some()
+            {
+                let _entered = begun.enter();
                 this.future.set(None);
             }
         }
@@ -195,14 +198,14 @@ impl<F, N> InRequest<F, N> {
     /// The header to add to the response, if one was asked for and it does not have it already.
     #[inline]
     pub fn response_header(&self) -> Option<(&N, &SessionId)> {
-        let active = self.session.active.as_ref()?;
+        let active = self.begun.as_ref()?.active.as_ref()?;
         Some((active.response_header.as_deref()?, &active.scope.session()?.id))
     }
 
     /// What is left to do once there is a response: to stay current while its body is streamed.
     #[inline]
     pub fn take_scope(self: Pin<&mut Self>) -> Option<SessionScope> {
-        self.project().session.active.take().map(|active| active.scope)
+        Some(self.project().begun.take()?.active?.scope)
     }
 }
 
@@ -214,10 +217,8 @@ impl<F: Future, N> Future for InRequest<F, N> {
         let mut this = self.project();
         // `None`: it was polled again after it was done, which no executor does.
         let Some(future) = this.future.as_mut().as_pin_mut() else { return Poll::Pending };
-        if this.session.is_nothing() {
-            return future.poll(cx);
-        }
-        let _entered = this.session.entered();
+        let Some(begun) = this.begun else { return future.poll(cx) };
+        let _entered = begun.enter();
         let output = ready!(future.poll(cx));
         this.future.set(None);
         Poll::Ready(output)
