@@ -11,11 +11,14 @@ use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{
-    Sampler, SdkTracer, SdkTracerProvider, ShouldSample, Span, SpanData, SpanProcessor,
+    self, Sampler, SdkTracer, SdkTracerProvider, ShouldSample, SpanData, SpanProcessor,
 };
 use qorrelate_core::{
     SessionFormat, SessionId, SessionLogProcessor, SessionSampler, carry_session,
 };
+use tracing::Span;
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::{Format, Full, Json};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::{Registry, fmt};
@@ -57,8 +60,6 @@ pub(super) fn spans() -> Vec<Row> {
     ]
 }
 
-/// The span of a request, as apps make it: with the attributes that the semantic conventions require
-/// of an HTTP server's span, and some that they recommend.
 pub(super) fn tracing_spans() -> Vec<Row> {
     const PEER: &str = "tracing-span.always-on";
     vec![
@@ -82,25 +83,36 @@ pub(super) fn tracing_spans() -> Vec<Row> {
 }
 
 fn tracing_span(sampler: impl ShouldSample + 'static, in_session: bool) -> Box<dyn Measured> {
-    let subscriber = tracing_subscriber::registry().with(to_opentelemetry(sampler));
-    let default = tracing::subscriber::set_default(subscriber);
+    let default = subscribed(sampler);
     let session = in_session.then(|| id().enter());
     measured(
         || (),
         move |()| {
             let _ = (&default, &session);
-            let span = tracing::info_span!(
-                "request",
-                http.request.method = "POST",
-                url.path = "/api/checkout",
-                url.scheme = "https",
-                http.route = "/api/checkout",
-                server.address = "api.example",
-                user_agent.original = "Mozilla/5.0",
-            );
-            drop(span.enter());
+            drop(request_span().entered());
         },
     )
+}
+
+/// The span of a request, as apps make it: with the attributes that the semantic conventions ("HTTP
+/// spans") require of a server, and some that they recommend.
+pub(super) fn request_span() -> Span {
+    tracing::info_span!(
+        "request",
+        http.request.method = "POST",
+        url.path = "/api/checkout",
+        url.scheme = "https",
+        http.route = "/api/checkout",
+        server.address = "api.example",
+        user_agent.original = "Mozilla/5.0",
+    )
+}
+
+/// Hands the spans of this thread to OpenTelemetry, down to the level that services usually run at.
+pub(super) fn subscribed(sampler: impl ShouldSample + 'static) -> DefaultGuard {
+    let layers = to_opentelemetry(sampler).and_then(LevelFilter::INFO);
+    let subscriber = tracing_subscriber::registry().with(layers);
+    tracing::subscriber::set_default(subscriber)
 }
 
 fn span(sampler: impl ShouldSample + 'static, in_session: bool) -> Box<dyn Measured> {
@@ -161,7 +173,7 @@ fn log(processor: Option<SessionLogProcessor>, in_session: bool) -> Box<dyn Meas
 struct Nothing;
 
 impl SpanProcessor for Nothing {
-    fn on_start(&self, _: &mut Span, _: &Context) {}
+    fn on_start(&self, _: &mut trace::Span, _: &Context) {}
 
     fn on_end(&self, _: SpanData) {}
 

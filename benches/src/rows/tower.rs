@@ -10,12 +10,15 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
+use opentelemetry_sdk::trace::{Sampler, ShouldSample};
+use qorrelate_core::SessionSampler;
 use qorrelate_tower::{SessionId, SessionIdLayer, Source};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::ID;
+use super::telemetry::{request_span, subscribed};
 use crate::peers::ByHandLayer;
 use crate::row::{Goal, Measured, Row, finish, measured};
 
@@ -89,6 +92,11 @@ pub(super) fn rows() -> Vec<Row> {
         })
         .on_top_of(valid)
         .beside(PEER),
+        Row::ours("tower.traced", "valid ID, and a span for the request, which is tagged", || {
+            traced(SessionSampler::new(Sampler::AlwaysOn), layer().layer(InSpan))
+        })
+        .on_top_of(|| traced(Sampler::AlwaysOn, InSpan))
+        .beside(PEER),
         Row::ours("tower.headers-16", "valid ID, 16 headers", || {
             served(layer().layer(NoOp), request(16, SESSION, ID))
         })
@@ -104,6 +112,18 @@ pub(super) fn rows() -> Vec<Row> {
 
 fn layer() -> SessionIdLayer {
     SessionIdLayer::new()
+}
+
+/// Serves with a subscriber that hands all spans to OpenTelemetry.
+fn traced<S, B>(sampler: impl ShouldSample + 'static, mut service: S) -> Box<dyn Measured>
+where
+    S: Service<Request<()>, Response = Response<B>, Error = Infallible> + 'static,
+{
+    let default = subscribed(sampler);
+    measured(valid(), move |request| {
+        let _ = &default;
+        drop(finish(service.call(request)));
+    })
 }
 
 fn request_id_pair(
@@ -189,6 +209,24 @@ impl Service<Request<()>> for NoOp {
     fn call(&mut self, request: Request<()>) -> Self::Future {
         drop(request);
         ready(Ok(Response::new(())))
+    }
+}
+
+/// The same, in a span for the request.
+#[derive(Debug, Clone, Copy)]
+struct InSpan;
+
+impl Service<Request<()>> for InSpan {
+    type Response = Response<()>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<()>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Self::Future {
+        request_span().in_scope(|| NoOp.call(request))
     }
 }
 
