@@ -28,14 +28,18 @@ impl<B: MessageBody> MessageBody for SessionBody<B> {
     type Error = B::Error;
 
     fn size(&self) -> BodySize {
-        self.body.get().map_or(BodySize::None, MessageBody::size)
+        self.body.get().map_or(BodySize::Sized(0), MessageBody::size)
     }
 
     fn poll_next(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        let body = self.project().body;
-        body.poll_in_session(|body| body.poll_next(cx)).unwrap_or(Poll::Ready(None))
+        let polled = self.project().body.poll_in_session(|body| {
+            let chunk = body.poll_next(cx);
+            let is_done = matches!(chunk, Poll::Ready(None));
+            (chunk, is_done)
+        });
+        polled.unwrap_or(Poll::Ready(None))
     }
 }

@@ -122,7 +122,7 @@ pin_project! {
     pub struct InSession<T> {
         // `None`: in none of its own.
         scope: Option<SessionScope>,
-        // `None` once it was dropped, in the session, by `drop`.
+        // `None` once it was done, and dropped in the session.
         #[pin]
         inner: Option<T>,
     }
@@ -131,7 +131,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             // What does nothing when it is dropped need not be dropped in the session.
-            if mem::needs_drop::<T>() {
+            if mem::needs_drop::<T>() && this.inner.is_some() {
                 let _guard = this.scope.as_mut().map(SessionScope::enter);
                 this.inner.set(None);
             }
@@ -146,21 +146,29 @@ impl<T> InSession<T> {
         Self { scope, inner: Some(inner) }
     }
 
-    /// What is in the session. There always is, but while it is dropped.
+    /// What is in the session, until it is done.
     #[inline]
     pub const fn get(&self) -> Option<&T> {
         self.inner.as_ref()
     }
 
-    /// Polls what is in the session, in it.
+    /// Polls what is in the session, in it. `poll` also says whether that is done: then it is dropped
+    /// at once, in the session too, and the session is not made current once more for that.
+    ///
+    /// `None` if it was done before.
     #[inline]
     pub fn poll_in_session<R>(
         self: Pin<&mut Self>,
-        poll: impl FnOnce(Pin<&mut T>) -> R,
+        poll: impl FnOnce(Pin<&mut T>) -> (R, bool),
     ) -> Option<R> {
-        let this = self.project();
+        let mut this = self.project();
+        let inner = this.inner.as_mut().as_pin_mut()?;
         let _guard = this.scope.as_mut().map(SessionScope::enter);
-        this.inner.as_pin_mut().map(poll)
+        let (polled, is_done) = poll(inner);
+        if is_done {
+            this.inner.set(None);
+        }
+        Some(polled)
     }
 }
 
@@ -168,7 +176,12 @@ impl<F: Future> Future for InSession<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // Nothing polls what is being dropped.
-        self.poll_in_session(|future| future.poll(cx)).unwrap_or(Poll::Pending)
+        let polled = self.poll_in_session(|future| {
+            let polled = future.poll(cx);
+            let is_done = polled.is_ready();
+            (polled, is_done)
+        });
+        // Nothing polls a future that is done.
+        polled.unwrap_or(Poll::Pending)
     }
 }

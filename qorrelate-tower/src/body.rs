@@ -31,8 +31,16 @@ impl<B: Body> Body for SessionBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let body = self.project().body;
-        body.poll_in_session(|body| body.poll_frame(cx)).unwrap_or(Poll::Ready(None))
+        let polled = self.project().body.poll_in_session(|mut body| {
+            let frame = body.as_mut().poll_frame(cx);
+            let is_done = match &frame {
+                Poll::Pending => false,
+                Poll::Ready(Some(_)) => body.is_end_stream(),
+                Poll::Ready(None) => true,
+            };
+            (frame, is_done)
+        });
+        polled.unwrap_or(Poll::Ready(None))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -40,7 +48,7 @@ impl<B: Body> Body for SessionBody<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.get().map_or_else(SizeHint::default, Body::size_hint)
+        self.body.get().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 

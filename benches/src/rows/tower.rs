@@ -5,11 +5,16 @@
 //! what is bare.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::fmt::Debug;
+use std::future::{Ready, poll_fn, ready};
+use std::pin::pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
 use opentelemetry_sdk::trace::{Sampler, ShouldSample};
 use qorrelate_core::SessionSampler;
 use qorrelate_tower::{SessionId, SessionIdLayer, Source};
@@ -91,6 +96,11 @@ pub(super) fn rows() -> Vec<Row> {
             served(layer.layer(NoOp), self::valid())
         })
         .on_top_of(valid)
+        .beside(PEER),
+        Row::ours("tower.body", "valid ID, and a body in the response, which is read", || {
+            served_and_read(layer().layer(Answers), self::valid())
+        })
+        .on_top_of(|| served_and_read(Answers, self::valid()))
         .beside(PEER),
         Row::ours("tower.traced", "valid ID, and a span for the request, which is tagged", || {
             traced(SessionSampler::new(Sampler::AlwaysOn), layer().layer(InSpan))
@@ -193,6 +203,24 @@ where
     measured(request, move |request| drop(finish(service.call(request))))
 }
 
+/// The same, and reads the body as hyper does.
+fn served_and_read<S, B>(
+    mut service: S,
+    request: impl Fn() -> Request<()> + 'static,
+) -> Box<dyn Measured>
+where
+    S: Service<Request<()>, Response = Response<B>, Error = Infallible> + 'static,
+    B: Body<Data = Bytes, Error: Debug>,
+{
+    measured(request, move |request| {
+        let Ok(response) = finish(service.call(request));
+        let mut body = pin!(response.into_body());
+        while !body.is_end_stream() {
+            drop(finish(poll_fn(|cx| body.as_mut().poll_frame(cx))));
+        }
+    })
+}
+
 /// The service that does nothing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NoOp;
@@ -209,6 +237,25 @@ impl Service<Request<()>> for NoOp {
     fn call(&mut self, request: Request<()>) -> Self::Future {
         drop(request);
         ready(Ok(Response::new(())))
+    }
+}
+
+/// The same, but that it answers five bytes, boxed as axum boxes its bodies.
+#[derive(Debug, Clone, Copy)]
+struct Answers;
+
+impl Service<Request<()>> for Answers {
+    type Response = Response<UnsyncBoxBody<Bytes, Infallible>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Self::Future {
+        drop(request);
+        ready(Ok(Response::new(UnsyncBoxBody::new(Full::from("hello")))))
     }
 }
 
