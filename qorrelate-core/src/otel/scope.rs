@@ -71,40 +71,30 @@ impl SessionScope {
 
     /// [`enter`](Self::enter), and what was current before.
     pub(crate) fn enter_and_look(&mut self) -> (SessionGuard, Before) {
-        enum Needed {
-            Nothing,
-            Last(Context),
-            New(Context),
-        }
-        let (needed, before) = Context::map_current(|ambient| {
+        let (context, is_new, before) = Context::map_current(|ambient| {
             let current = ambient.session_id();
             let before =
                 Before { is_in_session: current.is_some(), has_span: ambient.has_active_span() };
             if current.is_some() && current == self.session().map(|session| &session.id) {
-                return (Needed::Nothing, before);
+                return (None, false, before);
             }
             let session = match &mut self.0 {
                 State::Entered(last) if Surroundings::of(last) == Surroundings::of(ambient) => {
-                    return (Needed::Last(last.clone()), before);
+                    return (Some(last.clone()), false, before);
                 }
                 State::Entered(last) => last.get().cloned(),
                 State::Fresh(session) => session.take(),
             };
-            let needed = session.map_or(Needed::Nothing, |session: Session| {
-                Needed::New(ambient.with_value(session))
-            });
-            (needed, before)
+            (session.map(|session: Session| ambient.with_value(session)), true, before)
         });
-        let attached = match needed {
-            Needed::Nothing => None,
-            Needed::Last(context) => Some(context.attach()),
-            Needed::New(context) => {
-                // Not inside of `map_current`: the context that is dropped here may end a span.
-                self.0 = State::Entered(context.clone());
-                Some(context.attach())
-            }
+        let Some(context) = context else {
+            return (SessionGuard::new(None), before);
         };
-        (SessionGuard::new(attached), before)
+        if is_new {
+            // Not inside of `map_current`: the context that is dropped here may end a span.
+            self.0 = State::Entered(context.clone());
+        }
+        (SessionGuard::new(Some(context.attach())), before)
     }
 }
 
