@@ -1,6 +1,7 @@
 //! The rows, in the order of the table.
 
 mod actix;
+mod axum;
 mod client;
 mod parsers;
 mod telemetry;
@@ -18,6 +19,7 @@ const ID: &str = "0c3f2a6e-9f0b-4f5e-8d53-8a8a3a0d2c11";
 pub fn sections() -> Vec<(&'static str, Vec<Row>)> {
     vec![
         ("added to a tower service, beside tower-http's request ID", tower::rows()),
+        ("added to a whole axum `Router`, beside the same", axum::rows()),
         ("added to an actix-web service, beside `TracingLogger`", actix::rows()),
         ("one span of the OpenTelemetry SDK, beside the sampler alone", telemetry::spans()),
         ("one span of `tracing`, with the six fields of a request", telemetry::tracing_spans()),

@@ -144,11 +144,11 @@ fn request_id_pair(
         .layer(PropagateRequestIdLayer::new(name).layer(NoOp))
 }
 
-fn valid() -> impl Fn() -> Request<()> {
+pub(super) fn valid() -> impl Fn() -> Request<()> {
     request(4, SESSION, ID)
 }
 
-fn absent() -> impl Fn() -> Request<()> {
+pub(super) fn absent() -> impl Fn() -> Request<()> {
     request(4, "x-another-id", ID)
 }
 
@@ -212,13 +212,20 @@ where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible> + 'static,
     B: Body<Data = Bytes, Error: Debug>,
 {
-    measured(request, move |request| {
-        let Ok(response) = finish(service.call(request));
-        let mut body = pin!(response.into_body());
-        while !body.is_end_stream() {
-            drop(finish(poll_fn(|cx| body.as_mut().poll_frame(cx))));
-        }
-    })
+    measured(request, move |request| read(&mut service, request))
+}
+
+/// Serves a request, and reads the body of the response as hyper does.
+pub(super) fn read<S, R, B>(service: &mut S, request: Request<R>)
+where
+    S: Service<Request<R>, Response = Response<B>, Error = Infallible>,
+    B: Body<Data = Bytes, Error: Debug>,
+{
+    let Ok(response) = finish(service.call(request));
+    let mut body = pin!(response.into_body());
+    while !body.is_end_stream() {
+        drop(finish(poll_fn(|cx| body.as_mut().poll_frame(cx))));
+    }
 }
 
 /// The service that does nothing.
