@@ -13,16 +13,16 @@ use std::thread;
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 const FRAMEWORKS: [&str; 2] = ["axum", "actix"];
-const VARIANTS: [&str; 3] = ["bare", "session", "request-id"];
+const VARIANTS: [&str; 4] = ["bare", "session", "request-id", "nothing"];
 /// How often each is run; the ratios are of neighbours in time.
-const ROUNDS: usize = 4;
-const SECONDS: u32 = 2;
+const ROUNDS: usize = 8;
+const SECONDS: u32 = 1;
 
 fn main() -> Result<()> {
     let server = std::env::args().nth(1).ok_or("usage: load <path of server>")?;
     println!(
-        "| server | connections | OTLP | bare, requests/s | throughput, ours | p99, ours | throughput, peer | p99, peer |\n\
-         | --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |"
+        "| server | connections | OTLP | bare, requests/s | throughput, ours | p99, ours | throughput, peer | p99, peer | throughput, nothing | p99, nothing |\n\
+         | --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     );
     let sink = sink()?;
     for (otlp, connections) in [(None, &[1, 8, 64][..]), (Some(sink.as_str()), &[64])] {

@@ -1,10 +1,13 @@
-//! One server on one thread, that says hello: `server <axum|actix> <bare|session|request-id> [<OTLP URL>]`.
+//! One server on one thread, that says hello: `server <axum|actix> <bare|session|request-id|nothing>
+//! [<OTLP URL>]`.
 //!
 //! It prints its address. With a URL it makes a span and a log record of each request, and sends them
-//! there in batches; that is so for all three, and with `session` they are tagged too.
+//! there in batches; that is so for all, and with `session` they are tagged too. `nothing` has a layer, or
+//! middleware, that does nothing: what is left is what the framework does for each one.
 
 use std::error::Error;
 
+use actix_web::middleware::Identity;
 use actix_web::{App, HttpServer, web};
 use actix_web_correlation_id::Correlation;
 use axum::Router;
@@ -33,7 +36,7 @@ fn main() -> Result<()> {
     let (framework, variant, otlp) = match args.as_slice() {
         [framework, variant] => (*framework, *variant, None),
         [framework, variant, otlp] => (*framework, *variant, Some(*otlp)),
-        _ => return Err("usage: server <axum|actix> <bare|session|request-id> [<OTLP URL>]".into()),
+        _ => return Err("see the top of the source for the usage".into()),
     };
     if let Some(url) = otlp {
         export(url, variant == "session")?;
@@ -80,6 +83,7 @@ fn serve_axum(variant: &str, traced: bool) -> Result<()> {
         "request-id" => app
             .layer(PropagateRequestIdLayer::new(HeaderName::from_static(SESSION)))
             .layer(SetRequestIdLayer::new(HeaderName::from_static(SESSION), MakeRequestUuid)),
+        "nothing" => app.layer(tower_layer::Identity::new()),
         _ => app,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -105,6 +109,8 @@ fn serve_actix(variant: &str, traced: bool) -> Result<()> {
         ("session", true) => serve!(TracingLogger::default(), SessionIdMiddleware::new()),
         ("request-id", false) => serve!(correlation()),
         ("request-id", true) => serve!(TracingLogger::default(), correlation()),
+        ("nothing", false) => serve!(Identity::default()),
+        ("nothing", true) => serve!(TracingLogger::default(), Identity::default()),
         (_, false) => serve!(),
         (_, true) => serve!(TracingLogger::default()),
     }
