@@ -4,15 +4,13 @@
 #[path = "common/head.rs"]
 mod head;
 
-use std::sync::Arc;
-
 use head::Head;
 use qorrelate_core::{RequestSession, SessionId, SessionIdOutcome, SessionIdRules, Settings};
 
 #[test]
 fn the_outcome_agrees_with_the_current_session() {
-    let accepts = Arc::new(Settings::new());
-    let refuses = Arc::new(Settings::new().rules(SessionIdRules::new().matching(|_| false)));
+    let accepts = Settings::new();
+    let refuses = Settings::new().rules(SessionIdRules::new().matching(|_| false));
     for (outer, inner) in [(&refuses, &accepts), (&accepts, &refuses)] {
         let mut outer = RequestSession::begin(outer, &Head);
         let _outer = outer.enter();

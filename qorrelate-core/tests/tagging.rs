@@ -7,7 +7,6 @@ mod head;
 #[path = "common/lines.rs"]
 mod lines;
 
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use head::Head;
@@ -22,11 +21,10 @@ use tracing_subscriber::layer::SubscriberExt;
 
 /// What a layer does for a request, in whatever is open now.
 fn handle_request() {
-    let settings = Arc::new(Settings::new());
-    handle_request_with(&settings);
+    handle_request_with(&Settings::new());
 }
 
-fn handle_request_with(settings: &Arc<Settings<http::HeaderName>>) {
+fn handle_request_with(settings: &Settings<http::HeaderName>) {
     let before = (SessionId::current(), SessionIdOutcome::current());
     let mut session = RequestSession::begin(settings, &Head);
     let future = {
@@ -112,7 +110,7 @@ fn a_span_that_is_open_only_while_polling_is_tagged_once() {
     let span = telemetry.provider.tracer("tests").start("request");
     let context = opentelemetry::Context::new().with_span(span);
 
-    let mut session = RequestSession::begin(&Arc::new(Settings::new()), &Head);
+    let mut session = RequestSession::begin(&Settings::new(), &Head);
     let future = {
         let _entered = session.enter();
         std::future::poll_fn(|_| {

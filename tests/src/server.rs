@@ -93,10 +93,15 @@ fn stream() -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'stati
     }
 
     let on_drop = OnDrop;
-    tokio_stream::iter(["one", "two"]).map(move |chunk| {
-        let _kept = &on_drop;
-        Ok(Bytes::from_static(chunk.as_bytes()))
-    })
+    tokio_stream::iter(["one", "two"])
+        .then(async |chunk| {
+            tokio::task::yield_now().await;
+            Ok(Bytes::from_static(chunk.as_bytes()))
+        })
+        .map(move |chunk| {
+            let _kept = &on_drop;
+            chunk
+        })
 }
 
 /// An outcome in a few words.

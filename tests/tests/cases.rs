@@ -494,6 +494,10 @@ fn problems(case: &Case, answer: &Answer, records: &Records) -> Vec<String> {
     let dropped = logs.iter().filter(|(body, _)| body.contains("the body is dropped")).count();
     let streams = case.target == "/streams";
     expect("bodies dropped", dropped.to_string(), usize::from(streams).to_string());
+    if streams {
+        let chunks = ["one", "two"].map(|chunk| answer.body.contains(chunk));
+        expect("chunks of the body", format!("{chunks:?}"), format!("{:?}", [true; 2]));
+    }
     for (body, ids) in logs {
         expect(&format!("log {body}"), format!("{ids:?}"), format!("{tags:?}"));
     }

@@ -89,3 +89,55 @@ fn is_tagged(attributes: &[KeyValue]) -> bool {
 fn session_of(parent_context: Option<&Context>) -> Option<SessionId> {
     parent_context.and_then(|context| context.session_id().cloned()).or_else(SessionId::current)
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::Value;
+    use opentelemetry::trace::TraceState;
+
+    use super::*;
+
+    /// A sampler that adds attributes itself.
+    #[derive(Debug, Clone)]
+    struct Adds(&'static [(&'static str, &'static str)]);
+
+    impl ShouldSample for Adds {
+        fn should_sample(
+            &self,
+            _: Option<&Context>,
+            _: TraceId,
+            _: &str,
+            _: &SpanKind,
+            _: &[KeyValue],
+            _: &[Link],
+        ) -> SamplingResult {
+            SamplingResult {
+                decision: SamplingDecision::RecordAndSample,
+                attributes: self.0.iter().map(|&(key, value)| KeyValue::new(key, value)).collect(),
+                trace_state: TraceState::NONE,
+            }
+        }
+    }
+
+    fn added(inner: Adds) -> Vec<(String, Value)> {
+        let id: SessionId = "abc".parse().unwrap();
+        let _session = id.enter();
+        let sampler = SessionSampler::new(Box::new(inner) as Box<dyn ShouldSample>);
+        let kind = SpanKind::Server;
+        let result = sampler.should_sample(None, TraceId::from(1), "work", &kind, &[], &[]);
+        result.attributes.into_iter().map(|kv| (kv.key.to_string(), kv.value)).collect()
+    }
+
+    #[test]
+    fn what_the_wrapped_sampler_adds_is_kept() {
+        let expected = [("sampling.rule", "vip"), (ATTRIBUTE, "abc")];
+        let expected = expected.map(|(key, value)| (key.to_owned(), Value::from(value)));
+        assert_eq!(added(Adds(&[("sampling.rule", "vip")])), expected);
+    }
+
+    #[test]
+    fn a_session_that_the_wrapped_sampler_adds_is_left() {
+        let expected = [(ATTRIBUTE.to_owned(), Value::from("other"))];
+        assert_eq!(added(Adds(&[(ATTRIBUTE, "other")])), expected);
+    }
+}
