@@ -24,7 +24,7 @@ use tower_service::Service;
 
 use super::ID;
 use super::telemetry::{request_span, subscribed};
-use crate::peers::ByHandLayer;
+use crate::peers::{ByHandLayer, LeastLayer};
 use crate::row::{Goal, Measured, Row, finish, measured};
 
 const PEER: &str = "tower.request-id";
@@ -51,6 +51,16 @@ pub(super) fn rows() -> Vec<Row> {
             served(ByHandLayer.layer(NoOp), self::valid())
         })
         .on_top_of(valid)
+        .beside(PEER),
+        Row::peer("tower.least", "the least: look-up, a copy, context, for call and poll", || {
+            served(LeastLayer.layer(NoOp), self::valid())
+        })
+        .on_top_of(valid)
+        .beside(PEER),
+        Row::peer("tower.least-absent", "the least, header absent", || {
+            served(LeastLayer.layer(NoOp), absent())
+        })
+        .on_top_of(|| served(NoOp, absent()))
         .beside(PEER),
         Row::ours("tower.valid", "`SessionIdLayer`, valid ID", || {
             served(layer().layer(NoOp), self::valid())
