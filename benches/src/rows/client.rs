@@ -13,14 +13,14 @@ use tower_service::Service;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::id;
-use super::tower::{NoOp, request};
+use super::tower::{Handler, no_op, request};
 use crate::peers::InjectLayer;
 use crate::row::{Goal, Measured, Row, finish, measured};
 
 const PEER: &str = "client.inject";
 
 pub(super) fn rows() -> Vec<Row> {
-    let bare = || sent(NoOp, NAMED);
+    let bare = || sent(Handler(no_op), NAMED);
     vec![
         Row::peer(
             PEER,
@@ -32,7 +32,7 @@ pub(super) fn rows() -> Vec<Row> {
                 let default =
                     tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
                 let entered = tracing::info_span!("request").entered();
-                let mut client = InjectLayer.layer(NoOp);
+                let mut client = InjectLayer.layer(Handler(no_op));
                 measured(to(NAMED), move |request| {
                     let _ = (&default, &entered);
                     drop(finish(client.call(request)));
@@ -42,24 +42,24 @@ pub(super) fn rows() -> Vec<Row> {
         .on_top_of(bare)
         .beside(PEER),
         Row::ours("client.named", "`PropagateSessionIdLayer`, to a host that is named", || {
-            sent(layer().layer(NoOp), NAMED)
+            sent(layer().layer(Handler(no_op)), NAMED)
         })
         .on_top_of(bare)
         .beside(PEER)
         .goal(Goal::Times(0.5)),
-        Row::ours("client.other", "to another host", || sent(layer().layer(NoOp), OTHER))
-            .on_top_of(|| sent(NoOp, OTHER))
+        Row::ours("client.other", "to another host", || sent(layer().layer(Handler(no_op)), OTHER))
+            .on_top_of(|| sent(Handler(no_op), OTHER))
             .beside(PEER),
         Row::ours("client.hosts-16", "to the last of 16 hosts that are named", || {
             let hosts = (0..15).map(|n| format!("service-{n}.internal"));
             let hosts: Vec<_> = hosts.chain([HOST.to_owned()]).collect();
             let layer = PropagateSessionIdLayer::to_hosts(hosts.iter().map(String::as_str));
-            sent(layer.unwrap().layer(NoOp), NAMED)
+            sent(layer.unwrap().layer(Handler(no_op)), NAMED)
         })
         .on_top_of(bare)
         .beside(PEER),
         Row::ours("client.baggage", "to a host that is named, in baggage", || {
-            sent(layer().carriers([Carrier::baggage()]).unwrap().layer(NoOp), NAMED)
+            sent(layer().carriers([Carrier::baggage()]).unwrap().layer(Handler(no_op)), NAMED)
         })
         .on_top_of(bare)
         .beside(PEER),

@@ -13,7 +13,7 @@ use std::hint::black_box;
 use tower_layer::Layer;
 
 use super::ID;
-use super::tower::{NoOp, request, served};
+use super::tower::{Handler, no_op, request, served};
 use crate::row::{Goal, Measured, Row, measured};
 
 pub(super) fn ids() -> Vec<Row> {
@@ -97,17 +97,17 @@ fn with_baggage(baggage: String) -> impl Fn() -> Request<()> {
 }
 
 fn dropped(baggage: String) -> Box<dyn Measured> {
-    served(NoOp, with_baggage(baggage))
+    served(Handler(no_op), with_baggage(baggage))
 }
 
 fn read(baggage: String) -> Box<dyn Measured> {
     let layer = SessionIdLayer::new().sources([Source::baggage()]).unwrap();
-    served(layer.layer(NoOp), with_baggage(baggage))
+    served(layer.layer(Handler(no_op)), with_baggage(baggage))
 }
 
 fn extracted(baggage: String) -> Box<dyn Measured> {
     let propagator = BaggagePropagator::new();
-    let mut service = NoOp;
+    let mut service = Handler(no_op);
     measured(with_baggage(baggage), move |request| {
         let context = propagator.extract(&HeaderExtractor(request.headers()));
         drop(black_box(context));

@@ -31,7 +31,7 @@ const PEER: &str = "tower.request-id";
 const SESSION: &str = "x-session-id";
 
 pub(super) fn rows() -> Vec<Row> {
-    let valid = || served(NoOp, self::valid());
+    let valid = || served(Handler(no_op), self::valid());
     vec![
         Row::peer(
             PEER,
@@ -48,84 +48,86 @@ pub(super) fn rows() -> Vec<Row> {
         .on_top_of(valid)
         .beside(PEER),
         Row::peer("tower.by-hand", "by hand: check, record, extension, context", || {
-            served(ByHandLayer.layer(NoOp), self::valid())
+            served(ByHandLayer.layer(Handler(no_op)), self::valid())
         })
         .on_top_of(valid)
         .beside(PEER),
         Row::peer("tower.least", "the least: look-up, a copy, context, for call and poll", || {
-            served(LeastLayer.layer(NoOp), self::valid())
+            served(LeastLayer.layer(Handler(no_op)), self::valid())
         })
         .on_top_of(valid)
         .beside(PEER),
         Row::peer("tower.least-absent", "the least, header absent", || {
-            served(LeastLayer.layer(NoOp), absent())
+            served(LeastLayer.layer(Handler(no_op)), absent())
         })
-        .on_top_of(|| served(NoOp, absent()))
+        .on_top_of(|| served(Handler(no_op), absent()))
         .beside(PEER),
         Row::ours("tower.valid", "`SessionIdLayer`, valid ID", || {
-            served(layer().layer(NoOp), self::valid())
+            served(layer().layer(Handler(no_op)), self::valid())
         })
         .on_top_of(valid)
         .beside(PEER)
         .goal(Goal::AtMost(2080, 5)),
-        Row::ours("tower.absent", "header absent", || served(layer().layer(NoOp), absent()))
-            .on_top_of(|| served(NoOp, absent()))
-            .beside(PEER)
-            .goal(Goal::AtMost(250, 0)),
-        Row::ours("tower.malformed-129", "malformed, 129 bytes", || {
-            served(layer().layer(NoOp), malformed(129))
+        Row::ours("tower.absent", "header absent", || {
+            served(layer().layer(Handler(no_op)), absent())
         })
-        .on_top_of(|| served(NoOp, malformed(129)))
+        .on_top_of(|| served(Handler(no_op), absent()))
+        .beside(PEER)
+        .goal(Goal::AtMost(250, 0)),
+        Row::ours("tower.malformed-129", "malformed, 129 bytes", || {
+            served(layer().layer(Handler(no_op)), malformed(129))
+        })
+        .on_top_of(|| served(Handler(no_op), malformed(129)))
         .beside(PEER)
         .goal(Goal::SameAs("tower.malformed-64k")),
         Row::ours("tower.malformed-64k", "malformed, 64 KiB", || {
-            served(layer().layer(NoOp), malformed(64 * 1024))
+            served(layer().layer(Handler(no_op)), malformed(64 * 1024))
         })
-        .on_top_of(|| served(NoOp, malformed(64 * 1024)))
+        .on_top_of(|| served(Handler(no_op), malformed(64 * 1024)))
         .beside(PEER)
         .goal(Goal::SameAs("tower.malformed-129")),
         Row::ours("tower.read", "valid ID, and the service reads `SessionId::current()`", || {
-            served(layer().layer(Reads), self::valid())
+            served(layer().layer(Handler(reads)), self::valid())
         })
         .on_top_of(valid)
         .beside(PEER),
         Row::ours("tower.echo", "valid ID, sent back in a response header", || {
-            served(layer().response_header(SESSION).unwrap().layer(NoOp), self::valid())
+            served(layer().response_header(SESSION).unwrap().layer(Handler(no_op)), self::valid())
         })
         .on_top_of(valid)
         .beside(PEER),
         Row::ours("tower.sources-2", "2 sources, valid ID in the last", || {
             let layer = layer().sources([Source::query("sid"), Source::header(SESSION)]).unwrap();
-            served(layer.layer(NoOp), self::valid())
+            served(layer.layer(Handler(no_op)), self::valid())
         })
         .on_top_of(valid)
         .beside(PEER),
         Row::ours("tower.sources-4", "4 sources, valid ID in the last", || {
             let [a, b, c] = [Source::query("sid"), Source::baggage(), Source::cookie("sid")];
             let layer = layer().sources([a, b, c, Source::header(SESSION)]).unwrap();
-            served(layer.layer(NoOp), self::valid())
+            served(layer.layer(Handler(no_op)), self::valid())
         })
         .on_top_of(valid)
         .beside(PEER),
         Row::ours("tower.body", "valid ID, and a body in the response, which is read", || {
-            served_and_read(layer().layer(Answers), self::valid())
+            served_and_read(layer().layer(Handler(says_hello)), self::valid())
         })
-        .on_top_of(|| served_and_read(Answers, self::valid()))
+        .on_top_of(|| served_and_read(Handler(says_hello), self::valid()))
         .beside(PEER),
         Row::ours("tower.traced", "valid ID, and a span for the request, which is tagged", || {
-            traced(SessionSampler::new(Sampler::AlwaysOn), layer().layer(InSpan))
+            traced(SessionSampler::new(Sampler::AlwaysOn), layer().layer(Handler(in_span)))
         })
-        .on_top_of(|| traced(Sampler::AlwaysOn, InSpan))
+        .on_top_of(|| traced(Sampler::AlwaysOn, Handler(in_span)))
         .beside(PEER),
         Row::ours("tower.headers-16", "valid ID, 16 headers", || {
-            served(layer().layer(NoOp), request(16, SESSION, ID))
+            served(layer().layer(Handler(no_op)), request(16, SESSION, ID))
         })
-        .on_top_of(|| served(NoOp, request(16, SESSION, ID)))
+        .on_top_of(|| served(Handler(no_op), request(16, SESSION, ID)))
         .beside(PEER),
         Row::ours("tower.headers-64", "valid ID, 64 headers", || {
-            served(layer().layer(NoOp), request(64, SESSION, ID))
+            served(layer().layer(Handler(no_op)), request(64, SESSION, ID))
         })
-        .on_top_of(|| served(NoOp, request(64, SESSION, ID)))
+        .on_top_of(|| served(Handler(no_op), request(64, SESSION, ID)))
         .beside(PEER),
     ]
 }
@@ -151,7 +153,7 @@ fn request_id_pair(
 ) -> impl Service<Request<()>, Response = Response<()>, Error = Infallible> {
     let name = HeaderName::from_static(header);
     SetRequestIdLayer::new(name.clone(), MakeRequestUuid)
-        .layer(PropagateRequestIdLayer::new(name).layer(NoOp))
+        .layer(PropagateRequestIdLayer::new(name).layer(Handler(no_op)))
 }
 
 pub(super) fn valid() -> impl Fn() -> Request<()> {
@@ -238,77 +240,45 @@ where
     }
 }
 
-/// The service that does nothing.
+/// A service that answers at once.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct NoOp;
+pub(super) struct Handler<F>(pub(super) F);
 
-impl Service<Request<()>> for NoOp {
-    type Response = Response<()>;
+impl<F, B> Service<Request<()>> for Handler<F>
+where
+    F: Fn(Request<()>) -> Response<B>,
+{
+    type Response = Response<B>;
     type Error = Infallible;
-    type Future = Ready<Result<Response<()>, Infallible>>;
+    type Future = Ready<Result<Response<B>, Infallible>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<()>) -> Self::Future {
-        drop(request);
-        ready(Ok(Response::new(())))
+        ready(Ok((self.0)(request)))
     }
 }
 
-/// The same, but that it answers five bytes, boxed as axum boxes its bodies.
-#[derive(Debug, Clone, Copy)]
-struct Answers;
-
-impl Service<Request<()>> for Answers {
-    type Response = Response<UnsyncBoxBody<Bytes, Infallible>>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<()>) -> Self::Future {
-        drop(request);
-        ready(Ok(Response::new(UnsyncBoxBody::new(Full::from("hello")))))
-    }
+/// Does nothing.
+pub(super) fn no_op(request: Request<()>) -> Response<()> {
+    drop(request);
+    Response::new(())
 }
 
-/// The same, in a span for the request.
-#[derive(Debug, Clone, Copy)]
-struct InSpan;
-
-impl Service<Request<()>> for InSpan {
-    type Response = Response<()>;
-    type Error = Infallible;
-    type Future = Ready<Result<Response<()>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<()>) -> Self::Future {
-        request_span().in_scope(|| NoOp.call(request))
-    }
+/// Looks at the session.
+fn reads(request: Request<()>) -> Response<()> {
+    assert!(SessionId::current().is_some());
+    no_op(request)
 }
 
-/// The same, after a look at the session.
-#[derive(Debug, Clone, Copy)]
-struct Reads;
+/// Answers five bytes, boxed as axum boxes its bodies.
+fn says_hello(request: Request<()>) -> Response<UnsyncBoxBody<Bytes, Infallible>> {
+    no_op(request).map(|()| UnsyncBoxBody::new(Full::from("hello")))
+}
 
-impl Service<Request<()>> for Reads {
-    type Response = Response<()>;
-    type Error = Infallible;
-    type Future = Ready<Result<Response<()>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<()>) -> Self::Future {
-        assert!(SessionId::current().is_some());
-        NoOp.call(request)
-    }
+/// Has a span for the request.
+fn in_span(request: Request<()>) -> Response<()> {
+    request_span().in_scope(|| no_op(request))
 }
