@@ -29,10 +29,10 @@ use tracing::{Level, Span};
 /// use qorrelate_tower::{SessionIdLayer, SessionMakeSpan};
 /// use tower_http::trace::TraceLayer;
 ///
-/// let app: Router = Router::new()
-///     .route("/", get(|| async { "hello" }))
-///     .layer(TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()))
-///     .layer(SessionIdLayer::new());
+/// let app: Router = Router::new().route("/", get(|| async { "hello" })).layer((
+///     SessionIdLayer::new(),
+///     TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()),
+/// ));
 /// ```
 #[derive(Debug, Clone)]
 pub struct SessionMakeSpan {

@@ -29,11 +29,11 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// use qorrelate_tower::{ServerTimingLayer, SessionIdLayer, SessionMakeSpan};
 /// use tower_http::trace::TraceLayer;
 ///
-/// let app: Router = Router::new()
-///     .route("/", get(|| async { "hello" }))
-///     .layer(ServerTimingLayer::new())
-///     .layer(TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()))
-///     .layer(SessionIdLayer::new());
+/// let app: Router = Router::new().route("/", get(|| async { "hello" })).layer((
+///     SessionIdLayer::new(),
+///     TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()),
+///     ServerTimingLayer::new(),
+/// ));
 /// # }
 /// ```
 #[derive(Debug, Clone, Copy, Default)]

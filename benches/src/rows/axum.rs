@@ -10,23 +10,29 @@ use axum::body::Body;
 use axum::routing::get;
 use http::{HeaderName, Request};
 use qorrelate_tower::SessionIdLayer;
+use tower_http::classify::{ServerErrorsAsFailures, SharedClassifier};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::trace::TraceLayer;
 use tower_layer::Identity;
 
 use super::tower::{absent, read, valid};
 use crate::row::{Measured, Row, measured};
 
 const PEER: &str = "axum.request-id";
+const HEADER: HeaderName = HeaderName::from_static("x-session-id");
 
 pub(super) fn rows() -> Vec<Row> {
     let bare = || served(router(), valid());
     vec![
-        Row::peer(PEER, "tower-http's `SetRequestIdLayer` and `PropagateRequestIdLayer`", || {
-            let name = HeaderName::from_static("x-session-id");
-            let router = router()
-                .layer(PropagateRequestIdLayer::new(name.clone()))
-                .layer(SetRequestIdLayer::new(name, MakeRequestUuid));
-            served(router, valid())
+        Row::peer(
+            PEER,
+            "tower-http's `SetRequestIdLayer` and `PropagateRequestIdLayer`, in one `layer`",
+            || served(router().layer((set(), propagate())), valid()),
+        )
+        .on_top_of(bare)
+        .beside(PEER),
+        Row::peer("axum.request-id-apart", "the same, each in a `layer` of its own", || {
+            served(router().layer(propagate()).layer(set()), valid())
         })
         .on_top_of(bare)
         .beside(PEER),
@@ -45,11 +51,33 @@ pub(super) fn rows() -> Vec<Row> {
         })
         .on_top_of(|| served(router(), absent()))
         .beside(PEER),
+        Row::ours("axum.traced", "valid ID, in one `layer` with `TraceLayer`", || {
+            served(router().layer((SessionIdLayer::new(), trace())), valid())
+        })
+        .on_top_of(|| served(router().layer(trace()), valid()))
+        .beside(PEER),
+        Row::ours("axum.traced-absent", "header absent, in one `layer` with `TraceLayer`", || {
+            served(router().layer((SessionIdLayer::new(), trace())), absent())
+        })
+        .on_top_of(|| served(router().layer(trace()), absent()))
+        .beside(PEER),
     ]
 }
 
 fn router() -> Router {
     Router::new().route("/", get(async || "hello"))
+}
+
+fn set() -> SetRequestIdLayer<MakeRequestUuid> {
+    SetRequestIdLayer::new(HEADER, MakeRequestUuid)
+}
+
+const fn propagate() -> PropagateRequestIdLayer {
+    PropagateRequestIdLayer::new(HEADER)
+}
+
+fn trace() -> TraceLayer<SharedClassifier<ServerErrorsAsFailures>> {
+    TraceLayer::new_for_http()
 }
 
 fn served(mut router: Router, request: impl Fn() -> Request<()> + 'static) -> Box<dyn Measured> {

@@ -30,13 +30,13 @@ const DEFAULT_PORT: u16 = 3010;
 async fn main() -> Result<(), Box<dyn Error>> {
     set_up_telemetry()?;
 
-    let app = Router::new()
-        .route("/hello", get(hello))
+    let app = Router::new().route("/hello", get(hello)).layer((
+        // The first is the outermost: the session is known before the request's span starts.
+        SessionIdLayer::new(),
         // Makes the span of each request. `SessionMakeSpan` declares the field `session.id` in it,
         // so that the log lines on stderr show it.
-        .layer(TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()))
-        // The last layer is the outermost: the session is known before the request's span starts.
-        .layer(SessionIdLayer::new());
+        TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()),
+    ));
 
     let port = std::env::args().nth(1).map_or(Ok(DEFAULT_PORT), |port| port.parse())?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;

@@ -24,9 +24,11 @@ pub(super) fn serve(config: Config) -> Server {
         .route("/streams", get(streams))
         .route("/baggage", get(baggage))
         .route("/answers", get(answers))
-        .layer(ServerTimingLayer::new())
-        .layer(TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()))
-        .layer(crate::configured!(SessionIdLayer::new(), config));
+        .layer((
+            crate::configured!(SessionIdLayer::new(), config),
+            TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()),
+            ServerTimingLayer::new(),
+        ));
 
     serve_axum(app)
 }

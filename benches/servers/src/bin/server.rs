@@ -73,18 +73,25 @@ fn hello() -> &'static str {
 }
 
 fn serve_axum(variant: &str, traced: bool) -> Result<()> {
-    let mut app = Router::new().route("/", get(async || hello()));
-    if traced {
+    let app = Router::new().route("/", get(async || hello()));
+    let trace = || {
         let span = |_: &http::Request<_>| tracing::info_span!("request");
-        app = app.layer(TraceLayer::new_for_http().make_span_with(span));
-    }
-    let app = match variant {
-        "session" => app.layer(SessionIdLayer::new()),
-        "request-id" => app
-            .layer(PropagateRequestIdLayer::new(HeaderName::from_static(SESSION)))
-            .layer(SetRequestIdLayer::new(HeaderName::from_static(SESSION), MakeRequestUuid)),
-        "nothing" => app.layer(tower_layer::Identity::new()),
-        _ => app,
+        TraceLayer::new_for_http().make_span_with(span)
+    };
+    let request_id = || {
+        let name = HeaderName::from_static(SESSION);
+        let set = SetRequestIdLayer::new(name.clone(), MakeRequestUuid);
+        (set, PropagateRequestIdLayer::new(name))
+    };
+    let app = match (variant, traced) {
+        ("session", false) => app.layer(SessionIdLayer::new()),
+        ("session", true) => app.layer((SessionIdLayer::new(), trace())),
+        ("request-id", false) => app.layer(request_id()),
+        ("request-id", true) => app.layer((request_id(), trace())),
+        ("nothing", false) => app.layer(tower_layer::Identity::new()),
+        ("nothing", true) => app.layer((tower_layer::Identity::new(), trace())),
+        (_, false) => app,
+        (_, true) => app.layer(trace()),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

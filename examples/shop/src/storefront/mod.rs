@@ -64,10 +64,12 @@ fn app(neighbours: &Neighbours) -> Result<Router, Box<dyn Error + Send + Sync>> 
         .route("/api/checkout", post(checkout::checkout))
         .route_layer(middleware::from_fn(describe_span))
         .with_state(payments)
-        .layer(ServerTimingLayer::new())
-        .layer(TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()))
-        // The last layer is the outermost: the session is known before the request's span starts.
-        .layer(SessionIdLayer::new());
+        .layer((
+            // The first is the outermost: the session is known before the request's span starts.
+            SessionIdLayer::new(),
+            TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()),
+            ServerTimingLayer::new(),
+        ));
     // The page and its files have no session yet, and are nobody's business in a trace.
     let page = Router::new()
         .route("/", get(page))
