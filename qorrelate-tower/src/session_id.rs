@@ -4,9 +4,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
-use qorrelate_core::{InRequest, RequestSession, Settings};
+use qorrelate_core::{InRequest, RequestSession, SessionId, Settings};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -115,14 +115,19 @@ where
         let mut future = self.project().future;
         let result = ready!(future.as_mut().poll(cx));
         Poll::Ready(result.map(|mut response| {
-            if let Some((name, id)) = future.response_header()
-                && !response.headers().contains_key(name)
-                && let Ok(value) = HeaderValue::from_str(id.as_str())
-            {
-                response.headers_mut().insert(name, value);
+            if let Some((name, id)) = future.response_header() {
+                echo(response.headers_mut(), name, id);
             }
             response.map(|body| SessionBody::new(body, future.take_scope()))
         }))
+    }
+}
+
+fn echo(headers: &mut HeaderMap, name: &HeaderName, id: &SessionId) {
+    if !headers.contains_key(name)
+        && let Ok(value) = HeaderValue::from_str(id.as_str())
+    {
+        headers.insert(name, value);
     }
 }
 
