@@ -10,28 +10,14 @@ use opentelemetry::context::{FutureExt, WithContext};
 use opentelemetry::global;
 use opentelemetry::propagation::Injector;
 use pin_project_lite::pin_project;
-use tower_layer::Layer;
 use tower_service::Service;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-/// A layer as it is written by hand: it checks the header's bytes, records the field of the open span,
+/// A middleware as it is written by hand: it checks the header's bytes, records the field of the open span,
 /// and puts the ID into the request's extensions and into the OpenTelemetry context.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ByHandLayer;
-
-impl<S> Layer<S> for ByHandLayer {
-    type Service = ByHand<S>;
-
-    fn layer(&self, inner: S) -> ByHand<S> {
-        ByHand { inner }
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ByHand<S> {
-    inner: S,
-}
+pub(crate) struct ByHand<S>(pub(crate) S);
 
 #[derive(Debug, Clone)]
 #[allow(dead_code, reason = "nothing reads it here")]
@@ -46,7 +32,7 @@ where
     type Future = WithContext<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
+        self.0.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
@@ -58,7 +44,7 @@ where
         }
         let future = {
             let _guard = context.clone().attach();
-            self.inner.call(request)
+            self.0.call(request)
         };
         future.with_context(context)
     }
@@ -74,21 +60,16 @@ fn id_of<B>(request: &Request<B>) -> Option<Arc<str>> {
 /// The least that has to be done: the header is looked up and copied, the copy becomes a value of the
 /// OpenTelemetry context, and that is current while the inner service is called and polled. Nothing is
 /// checked but that the value is a string, no span is tagged, and no response body is in the session.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LeastLayer;
-
-impl<S> Layer<S> for LeastLayer {
-    type Service = Least<S>;
-
-    fn layer(&self, inner: S) -> Least<S> {
-        Least { inner, header: HeaderName::from_static("x-session-id") }
-    }
-}
-
 #[derive(Debug, Clone)]
 pub(crate) struct Least<S> {
     inner: S,
     header: HeaderName,
+}
+
+impl<S> Least<S> {
+    pub(crate) const fn new(inner: S) -> Self {
+        Self { inner, header: HeaderName::from_static("x-session-id") }
+    }
 }
 
 impl<S: Service<Request<B>>, B> Service<Request<B>> for Least<S> {
@@ -130,20 +111,7 @@ impl<F: Future> Future for LeastFuture<F> {
 /// What reqwest-tracing 0.7.1 does to a request that it sends (`src/otel.rs`): its own is private, and
 /// for an older OpenTelemetry.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct InjectLayer;
-
-impl<S> Layer<S> for InjectLayer {
-    type Service = Inject<S>;
-
-    fn layer(&self, inner: S) -> Inject<S> {
-        Inject { inner }
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Inject<S> {
-    inner: S,
-}
+pub(crate) struct Inject<S>(pub(crate) S);
 
 impl<S: Service<Request<B>>, B> Service<Request<B>> for Inject<S> {
     type Response = S::Response;
@@ -151,7 +119,7 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for Inject<S> {
     type Future = S::Future;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
+        self.0.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
@@ -159,7 +127,7 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for Inject<S> {
             let context = Span::current().context();
             injector.inject_context(&context, &mut RequestCarrier(request.headers_mut()));
         });
-        self.inner.call(request)
+        self.0.call(request)
     }
 }
 

@@ -10,11 +10,11 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 use qorrelate_tower::{Carrier, PropagateSessionIdLayer};
 use tower_layer::Layer;
 use tower_service::Service;
-use tracing_subscriber::layer::SubscriberExt;
 
 use super::id;
+use super::telemetry::subscribed;
 use super::tower::{Handler, no_op, request};
-use crate::peers::InjectLayer;
+use crate::peers::Inject;
 use crate::row::{Goal, Measured, Row, finish, measured};
 
 const PEER: &str = "client.inject";
@@ -29,10 +29,9 @@ pub(super) fn rows() -> Vec<Row> {
                 opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
                 let provider = SdkTracerProvider::builder().build();
                 let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("benches"));
-                let default =
-                    tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+                let default = subscribed(layer);
                 let entered = tracing::info_span!("request").entered();
-                let mut client = InjectLayer.layer(Handler(no_op));
+                let mut client = Inject(Handler(no_op));
                 measured(to(NAMED), move |request| {
                     let _ = (&default, &entered);
                     drop(finish(client.call(request)));

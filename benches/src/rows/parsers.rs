@@ -11,10 +11,11 @@ use qorrelate_core::SessionId;
 use qorrelate_tower::{SessionIdLayer, Source};
 use std::hint::black_box;
 use tower_layer::Layer;
+use tower_service::Service;
 
 use super::ID;
 use super::tower::{Handler, no_op, request, served};
-use crate::row::{Goal, Measured, Row, measured};
+use crate::row::{Goal, Measured, Row, finish, measured};
 
 pub(super) fn ids() -> Vec<Row> {
     const PEER: &str = "parse.uuid";
@@ -111,6 +112,6 @@ fn extracted(baggage: String) -> Box<dyn Measured> {
     measured(with_baggage(baggage), move |request| {
         let context = propagator.extract(&HeaderExtractor(request.headers()));
         drop(black_box(context));
-        drop(crate::row::finish(tower_service::Service::call(&mut service, request)));
+        drop(finish(service.call(request)));
     })
 }

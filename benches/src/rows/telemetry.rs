@@ -83,7 +83,7 @@ pub(super) fn tracing_spans() -> Vec<Row> {
 }
 
 fn tracing_span(sampler: impl ShouldSample + 'static, in_session: bool) -> Box<dyn Measured> {
-    let default = subscribed(sampler);
+    let default = traced(sampler);
     let session = in_session.then(|| id().enter());
     measured(
         || (),
@@ -109,10 +109,13 @@ pub(super) fn request_span() -> Span {
 }
 
 /// Hands the spans of this thread to OpenTelemetry, down to the level that services usually run at.
-pub(super) fn subscribed(sampler: impl ShouldSample + 'static) -> DefaultGuard {
-    let layers = to_opentelemetry(sampler).and_then(LevelFilter::INFO);
-    let subscriber = tracing_subscriber::registry().with(layers);
-    tracing::subscriber::set_default(subscriber)
+pub(super) fn traced(sampler: impl ShouldSample + 'static) -> DefaultGuard {
+    subscribed(to_opentelemetry(sampler).and_then(LevelFilter::INFO))
+}
+
+/// Hands what this thread does to that layer.
+pub(super) fn subscribed(layer: impl Layer<Registry> + Send + Sync) -> DefaultGuard {
+    tracing::subscriber::set_default(tracing_subscriber::registry().with(layer))
 }
 
 fn span(sampler: impl ShouldSample + 'static, in_session: bool) -> Box<dyn Measured> {
@@ -210,8 +213,7 @@ pub(super) fn entering() -> Vec<Row> {
 
 /// Enters and leaves a span that was made in a session, where none is current.
 fn enter(layer: impl Layer<Registry> + Send + Sync) -> Box<dyn Measured> {
-    let subscriber = tracing_subscriber::registry().with(layer);
-    let default = tracing::subscriber::set_default(subscriber);
+    let default = subscribed(layer);
     let span = id().in_scope(|| tracing::info_span!("work"));
     measured(
         || (),
@@ -276,8 +278,7 @@ where
 }
 
 fn written(layer: impl Layer<Registry> + Send + Sync, in_session: bool) -> Box<dyn Measured> {
-    let subscriber = tracing_subscriber::registry().with(layer);
-    let default = tracing::subscriber::set_default(subscriber);
+    let default = subscribed(layer);
     let session = in_session.then(|| id().enter());
     measured(
         || (),

@@ -23,8 +23,8 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::ID;
-use super::telemetry::{request_span, subscribed};
-use crate::peers::{ByHandLayer, LeastLayer};
+use super::telemetry::{self, request_span};
+use crate::peers::{ByHand, Least};
 use crate::row::{Goal, Measured, Row, finish, measured};
 
 const PEER: &str = "tower.request-id";
@@ -48,17 +48,17 @@ pub(super) fn rows() -> Vec<Row> {
         .on_top_of(valid)
         .beside(PEER),
         Row::peer("tower.by-hand", "by hand: check, record, extension, context", || {
-            served(ByHandLayer.layer(Handler(no_op)), self::valid())
+            served(ByHand(Handler(no_op)), self::valid())
         })
         .on_top_of(valid)
         .beside(PEER),
         Row::peer("tower.least", "the least: look-up, a copy, context, for call and poll", || {
-            served(LeastLayer.layer(Handler(no_op)), self::valid())
+            served(Least::new(Handler(no_op)), self::valid())
         })
         .on_top_of(valid)
         .beside(PEER),
         Row::peer("tower.least-absent", "the least, header absent", || {
-            served(LeastLayer.layer(Handler(no_op)), absent())
+            served(Least::new(Handler(no_op)), absent())
         })
         .on_top_of(|| served(Handler(no_op), absent()))
         .beside(PEER),
@@ -141,7 +141,7 @@ fn traced<S, B>(sampler: impl ShouldSample + 'static, mut service: S) -> Box<dyn
 where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible> + 'static,
 {
-    let default = subscribed(sampler);
+    let default = telemetry::traced(sampler);
     measured(valid(), move |request| {
         let _ = &default;
         drop(finish(service.call(request)));
