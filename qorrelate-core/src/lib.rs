@@ -21,17 +21,16 @@
 //!
 //! # Where to look
 //!
+//! A request passes through the modules from top to bottom.
+//!
 //! | question | module |
 //! | --- | --- |
-//! | which IDs are accepted | `id`, `grammar`, `rules` |
-//! | the header, cookie, baggage member or query parameter is not found | `source` |
-//! | what happened for this request | `outcome` |
-//! | the current session is missing or another's | `current`, `otel::scope` |
-//! | a span or log record is not tagged | `otel::tag`, `otel::sampler`, `otel::log_processor` |
-//! | the session is lost where a span is entered again | `span_layer` |
-//! | a log line does not show the session | `log_format` |
-//! | the session is not handed on, or to a wrong host | `hosts`, `carrier`, `propagation`, `baggage` |
-//! | an adapter for another framework | `request`, `settings`, `request_session`, `propagation` |
+//! | which IDs are accepted | `id` |
+//! | the header, cookie, baggage member or query parameter is not found | `inbound` |
+//! | the current session is missing, or another's | `current` |
+//! | a span, log record or line is not tagged; the session is lost in a spawned task | `telemetry` |
+//! | the session is not forwarded, or to a wrong host | `outbound` |
+//! | an adapter for another framework | [`adapter`] |
 //!
 //! # Two blunt sentences
 //!
@@ -41,54 +40,46 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
-mod baggage;
-mod carrier;
+pub mod adapter;
 mod current;
 mod extract;
-mod grammar;
-mod hint;
-#[cfg(feature = "client")]
-mod hosts;
 mod id;
-#[cfg(feature = "tracing-subscriber")]
-mod log_format;
-mod otel;
-mod outcome;
-mod problem;
-#[cfg(feature = "client")]
-mod propagation;
-mod request;
-mod request_session;
-mod rules;
-mod settings;
-mod source;
-#[cfg(feature = "tracing-subscriber")]
-mod span_layer;
-mod token;
+mod inbound;
+mod outbound;
+mod telemetry;
 
-pub use carrier::Carrier;
-pub use current::{InSession, SessionGuard};
-pub use extract::MissingSessionId;
-pub use grammar::{BrokenRule, MAX_LEN, ParseSessionIdError};
-#[cfg(feature = "client")]
-pub use hosts::{Hosts, InvalidHost, InvalidHostReason, Target};
-pub use id::SessionId;
-#[cfg(feature = "tracing-subscriber")]
-pub use log_format::SessionFormat;
-pub use otel::{
-    ATTRIBUTE, SessionContextExt, SessionPropagator, SessionScope, extract_session, inject_session,
-    record_current_session, server_timing,
+pub use adapter::MissingSessionId;
+pub use current::{InCurrentSession, InSession, SessionGuard, in_current_session};
+pub use id::{BrokenRule, MAX_LEN, ParseSessionIdError, SessionId, SessionIdRules};
+pub use inbound::{
+    ATTRIBUTE, DEFAULT_HEADER, InvalidSetting, InvalidSettingReason, Policy, RequestView,
+    SessionIdOutcome, Source,
 };
-#[cfg(feature = "otel-sdk")]
-pub use otel::{SessionLogProcessor, SessionSampler};
-pub use outcome::SessionIdOutcome;
-pub use problem::Problem;
+pub use outbound::{Carrier, extract_session, inject_session};
 #[cfg(feature = "client")]
-pub use propagation::{OutboundHeaders, Propagation};
-pub use request::{RequestHead, RequestView};
-pub use request_session::{InRequest, RequestSession};
-pub use rules::SessionIdRules;
-pub use settings::{InvalidSetting, Policy, Settings};
-pub use source::{DEFAULT_HEADER, Source};
+pub use outbound::{Hosts, InvalidHost, InvalidHostReason};
+pub use telemetry::record_current_session;
 #[cfg(feature = "tracing-subscriber")]
-pub use span_layer::carry_session;
+pub use telemetry::{KnownFormat, SessionFormat, carry_session};
+
+macro_rules! opentelemetry {
+    ($($module:ident $feature:literal)*) => {
+        $(
+            #[doc = concat!("For the crates `", $feature, "`: ")]
+            /// tags every span and log record, and carries the session in OpenTelemetry's contexts and
+            /// propagators.
+            #[cfg(feature = $feature)]
+            pub mod $module {
+                pub use crate::outbound::versions::$module::SessionPropagator;
+                pub use crate::telemetry::versions::$module::{
+                    SessionContextExt, SessionLogProcessor, SessionSampler, server_timing,
+                };
+            }
+        )*
+    };
+}
+
+opentelemetry! {
+    opentelemetry_0_32 "opentelemetry_0_32"
+    opentelemetry_0_33 "opentelemetry_0_33"
+}

@@ -1,4 +1,4 @@
-//! The axum extractors `SessionId` and `Option<SessionId>`.
+//! The axum extractors `SessionId`, `Option<SessionId>` and `SessionIdOutcome`.
 
 use std::convert::Infallible;
 
@@ -8,30 +8,42 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
-use super::MissingSessionId;
+use crate::adapter::{MissingSessionId, Problem};
 use crate::id::SessionId;
-use crate::problem::Problem;
+use crate::inbound::SessionIdOutcome;
 
 impl<S: Sync> FromRequestParts<S> for SessionId {
     type Rejection = MissingSessionId;
 
-    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        Self::require()
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        MissingSessionId::check(parts.extensions.get())
     }
 }
 
 impl<S: Sync> OptionalFromRequestParts<S> for SessionId {
     type Rejection = Infallible;
 
-    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
-        Ok(Self::current())
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
+        Ok(match parts.extensions.get::<SessionIdOutcome>() {
+            Some(outcome) => outcome.session_id().cloned(),
+            None => Self::current(),
+        })
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for SessionIdOutcome {
+    type Rejection = MissingSessionId;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        MissingSessionId::outcome_of(parts.extensions.get())
     }
 }
 
 impl IntoResponse for MissingSessionId {
     fn into_response(self) -> Response {
         let problem = self.problem();
-        (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, Problem::CONTENT_TYPE)], problem.into_body())
-            .into_response()
+        let status =
+            StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, [(CONTENT_TYPE, Problem::CONTENT_TYPE)], problem.into_body()).into_response()
     }
 }

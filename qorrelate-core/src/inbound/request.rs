@@ -1,0 +1,108 @@
+//! How core sees a request: through what an adapter tells it.
+
+/// The head of a request, as an adapter shows it to core.
+///
+/// Adapters implement it for a reference to their framework's request. `HeaderName` is the framework's
+/// own type, so that names are parsed once, at start.
+///
+/// # Example
+///
+/// ```
+/// use qorrelate_core::adapter::RequestHead;
+///
+/// struct Head<'a>(&'a http::Request<()>);
+///
+/// impl RequestHead for Head<'_> {
+///     type HeaderName = http::HeaderName;
+///
+///     fn header_values(&self, name: &http::HeaderName) -> impl Iterator<Item = &[u8]> {
+///         self.0.headers().get_all(name).iter().map(|value| value.as_bytes())
+///     }
+///
+///     fn method(&self) -> &str {
+///         self.0.method().as_str()
+///     }
+///
+///     fn path(&self) -> &str {
+///         self.0.uri().path()
+///     }
+///
+///     fn query(&self) -> Option<&str> {
+///         self.0.uri().query()
+///     }
+/// }
+/// ```
+pub trait RequestHead {
+    /// The framework's type for the name of a header.
+    type HeaderName: std::str::FromStr;
+
+    /// The values of all header lines of that name, in the order received.
+    fn header_values(&self, name: &Self::HeaderName) -> impl Iterator<Item = &[u8]>;
+
+    /// The method, such as `GET`.
+    fn method(&self) -> &str;
+
+    /// The path of the request's target, still percent-encoded.
+    fn path(&self) -> &str;
+
+    /// The query of the request's target, without the `?` and still percent-encoded.
+    fn query(&self) -> Option<&str>;
+}
+
+/// What your own code sees of a request: a [`Source::function`](crate::Source::function), or the hook
+/// `on_outcome` of a layer or middleware. It is the same under every framework.
+///
+/// Only adapters make one, so methods can be added to it.
+///
+/// # Example
+///
+/// ```
+/// use qorrelate_core::{RequestView, Source};
+///
+/// // Highlight sends `X-Highlight-Request: <session>/<request>`.
+/// let highlight = Source::function(|request: &dyn RequestView| {
+///     let value = request.header("x-highlight-request")?;
+///     let (session, _request) = std::str::from_utf8(value).ok()?.split_once('/')?;
+///     Some(session.to_owned())
+/// });
+/// # let _ = highlight;
+/// ```
+pub trait RequestView: sealed::Sealed {
+    /// The value of the first header line of that name, in any case. `None` if it is missing, or if the
+    /// name is not a header name.
+    fn header(&self, name: &str) -> Option<&[u8]>;
+
+    /// The method, such as `GET`.
+    fn method(&self) -> &str;
+
+    /// The path of the request's target, still percent-encoded.
+    fn path(&self) -> &str;
+
+    /// The query of the request's target, without the `?` and still percent-encoded.
+    fn query(&self) -> Option<&str>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+
+    impl<H: super::RequestHead> Sealed for H {}
+}
+
+impl<H: RequestHead> RequestView for H {
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        let name = name.parse().ok()?;
+        self.header_values(&name).next()
+    }
+
+    fn method(&self) -> &str {
+        RequestHead::method(self)
+    }
+
+    fn path(&self) -> &str {
+        RequestHead::path(self)
+    }
+
+    fn query(&self) -> Option<&str> {
+        RequestHead::query(self)
+    }
+}

@@ -1,0 +1,16 @@
+//! Putting the session on spans, log records and log lines, and keeping it with spans.
+
+#[cfg(feature = "tracing-subscriber")]
+mod carry;
+#[cfg(feature = "tracing-subscriber")]
+mod format;
+pub(crate) mod hint;
+mod tag;
+pub(crate) mod versions;
+
+#[cfg(feature = "tracing-subscriber")]
+pub use carry::carry_session;
+#[cfg(feature = "tracing-subscriber")]
+pub use format::{KnownFormat, SessionFormat};
+pub use tag::record_current_session;
+pub(crate) use tag::{expect_to_be_inside, tag_current_span};

@@ -1,0 +1,176 @@
+//! `session.id` on every span that starts in a session.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tracing::Level;
+
+use super::context::session_for;
+use super::opentelemetry::trace::{Link, SpanKind, TraceId};
+use super::opentelemetry::{Context, KeyValue};
+use super::opentelemetry_sdk::trace::{Config, SamplingDecision, SamplingResult, ShouldSample};
+use crate::inbound::ATTRIBUTE;
+use crate::telemetry::hint::Hint;
+
+/// A sampler that adds `session.id` to every span that starts in a session, and leaves the decision to
+/// the sampler it wraps.
+///
+/// The sampler is the one place in the SDK that sees every span before it starts, with its parent context
+/// and its attributes. So it alone can tag without ever writing `session.id` twice: a span that has the
+/// attribute already keeps it as it is. Spans that are sampled away are not tagged.
+///
+/// The session is the one that is current on the thread where the span starts, else the one in the span's
+/// parent context.
+///
+/// The SDK keeps the first 128 attributes of a span, and those of a sampler come last. A span that starts
+/// with 128 attributes of its own needs `with_max_attributes_per_span(129)` on the tracer provider; one
+/// `DEBUG` event says so.
+///
+/// # Example
+///
+/// ```
+#[doc = concat!("use ", this_version!(opentelemetry_sdk), "::trace::{Sampler, SdkTracerProvider}; // `opentelemetry_sdk` of this version")]
+#[doc = concat!("use qorrelate_core::", this_version!(opentelemetry), "::SessionSampler;")]
+///
+/// // Samples as the SDK does by default, and as `OTEL_TRACES_SAMPLER` says.
+/// let provider = SdkTracerProvider::builder().with_sampler(SessionSampler::default()).build();
+///
+/// // Samples as you say.
+/// let provider = SdkTracerProvider::builder()
+///     .with_sampler(SessionSampler::new(Sampler::TraceIdRatioBased(0.1)))
+///     .build();
+/// # let _ = provider;
+/// ```
+#[derive(Debug, Clone)]
+pub struct SessionSampler {
+    inner: Box<dyn ShouldSample>,
+}
+
+impl SessionSampler {
+    /// Wraps the sampler that decides.
+    pub fn new(inner: impl Into<Box<dyn ShouldSample>>) -> Self {
+        Self { inner: inner.into() }
+    }
+}
+
+/// Wraps the sampler that the SDK would use: that of the environment variables `OTEL_TRACES_SAMPLER` and
+/// `OTEL_TRACES_SAMPLER_ARG`, else `ParentBased(AlwaysOn)`.
+impl Default for SessionSampler {
+    fn default() -> Self {
+        Self { inner: Config::default().sampler }
+    }
+}
+
+impl ShouldSample for SessionSampler {
+    fn should_sample(
+        &self,
+        parent_context: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        span_kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        note_that_it_runs();
+        let mut result =
+            self.inner.should_sample(parent_context, trace_id, name, span_kind, attributes, links);
+        if result.decision != SamplingDecision::Drop
+            && !is_tagged(attributes)
+            && !is_tagged(&result.attributes)
+            && let Some(id) = session_for(parent_context)
+        {
+            let tag = KeyValue::new(ATTRIBUTE, id.shared());
+            if result.attributes.is_empty() {
+                result.attributes = vec![tag];
+            } else {
+                result.attributes.push(tag);
+            }
+            hint_if_full(attributes.len() + result.attributes.len());
+        }
+        result
+    }
+}
+
+fn is_tagged(attributes: &[KeyValue]) -> bool {
+    attributes.iter().any(|attribute| attribute.key.as_str() == ATTRIBUTE)
+}
+
+static RUNS: AtomicBool = AtomicBool::new(false);
+
+fn note_that_it_runs() {
+    // Read first: a write would take the cache line from the other cores.
+    if !RUNS.load(Ordering::Relaxed) {
+        RUNS.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether a `SessionSampler` was ever asked about a span.
+pub(crate) fn has_run() -> bool {
+    RUNS.load(Ordering::Relaxed)
+}
+
+/// The SDK's default for `max_attributes_per_span`.
+const MAX_ATTRIBUTES: usize = 128;
+
+fn hint_if_full(attributes: usize) {
+    static FULL: Hint = Hint::new();
+
+    if attributes > MAX_ATTRIBUTES && FULL.is_due(Level::DEBUG) {
+        tracing::debug!(
+            target: "qorrelate",
+            attributes,
+            "a span starts with so many attributes that the SDK's default limit cuts session.id off: \
+             raise with_max_attributes_per_span on the tracer provider"
+        );
+    }
+}
+#[cfg(test)]
+mod tests {
+    use super::super::opentelemetry::Value;
+    use super::super::opentelemetry::trace::TraceState;
+    use super::*;
+    use crate::id::SessionId;
+
+    /// A sampler that adds attributes itself.
+    #[derive(Debug, Clone)]
+    struct Adds(&'static [(&'static str, &'static str)]);
+
+    impl ShouldSample for Adds {
+        fn should_sample(
+            &self,
+            _: Option<&Context>,
+            _: TraceId,
+            _: &str,
+            _: &SpanKind,
+            _: &[KeyValue],
+            _: &[Link],
+        ) -> SamplingResult {
+            SamplingResult {
+                decision: SamplingDecision::RecordAndSample,
+                attributes: self.0.iter().map(|&(key, value)| KeyValue::new(key, value)).collect(),
+                trace_state: TraceState::NONE,
+            }
+        }
+    }
+
+    fn added(inner: Adds) -> Vec<(String, Value)> {
+        let id: SessionId = "abc".parse().unwrap();
+        let _session = id.enter();
+        let sampler = SessionSampler::new(Box::new(inner) as Box<dyn ShouldSample>);
+        let kind = SpanKind::Server;
+        let result = sampler.should_sample(None, TraceId::from(1), "work", &kind, &[], &[]);
+        result.attributes.into_iter().map(|kv| (kv.key.to_string(), kv.value)).collect()
+    }
+
+    #[test]
+    fn what_the_wrapped_sampler_adds_is_kept() {
+        let expected = [("sampling.rule", "vip"), (ATTRIBUTE, "abc")];
+        let expected = expected.map(|(key, value)| (key.to_owned(), Value::from(value)));
+        assert_eq!(added(Adds(&[("sampling.rule", "vip")])), expected);
+    }
+
+    #[test]
+    fn a_session_that_the_wrapped_sampler_adds_is_left() {
+        let expected = [(ATTRIBUTE.to_owned(), Value::from("other"))];
+        assert_eq!(added(Adds(&[(ATTRIBUTE, "other")])), expected);
+    }
+}

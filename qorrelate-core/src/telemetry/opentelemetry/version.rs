@@ -1,0 +1,14 @@
+//! One version of OpenTelemetry. This file and those beside it are compiled once for each.
+
+pub(crate) mod active_span;
+pub(crate) mod context;
+mod log_processor;
+pub(crate) mod sampler;
+mod server_timing;
+
+pub use context::SessionContextExt;
+pub use log_processor::SessionLogProcessor;
+pub use sampler::SessionSampler;
+pub use server_timing::server_timing;
+
+this_version!();
