@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
 use pin_project_lite::pin_project;
-use qorrelate_core::{InSession, SessionScope};
+use qorrelate_core::adapter::{InRequest, RequestSession};
 
 pin_project! {
     /// A response body that is polled, and dropped, in the session of its request: server-sent
@@ -14,13 +14,14 @@ pin_project! {
     #[derive(Debug)]
     pub struct SessionBody<B> {
         #[pin]
-        body: InSession<B>,
+        body: InRequest<B>,
     }
 }
 
 impl<B> SessionBody<B> {
-    pub(crate) const fn new(body: B, scope: Option<SessionScope>) -> Self {
-        Self { body: InSession::new(body, scope) }
+    #[inline]
+    pub(crate) const fn new(body: B, session: RequestSession) -> Self {
+        Self { body: session.around(body) }
     }
 }
 
@@ -41,5 +42,15 @@ impl<B: MessageBody> MessageBody for SessionBody<B> {
             (chunk, is_done)
         });
         polled.unwrap_or(Poll::Ready(None))
+    }
+
+    /// A body that is there as a whole, such as that of an error, can be taken by those who log it.
+    fn try_into_bytes(self) -> Result<Bytes, Self> {
+        let (body, session) = self.body.into_parts();
+        match body.map(MessageBody::try_into_bytes) {
+            Some(Ok(bytes)) => Ok(bytes),
+            Some(Err(body)) => Err(Self::new(body, session)),
+            None => Ok(Bytes::new()),
+        }
     }
 }

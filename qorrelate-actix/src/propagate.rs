@@ -10,7 +10,7 @@ use actix_web::http::Uri;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use awc::ConnectRequest;
 use awc::middleware::Transform;
-use qorrelate_core::{OutboundHeaders, Propagation, Target};
+use qorrelate_core::adapter::{OutboundHeaders, Propagation, Target};
 
 /// Puts the ID of the current session into the requests of an awc client to the hosts that are
 /// named, and into no others; into those that open a WebSocket too.

@@ -1,4 +1,4 @@
-//! The middleware that refuses requests without a session.
+//! The middleware that rejects requests without a session.
 
 use std::future::{Ready, ready};
 use std::pin::Pin;
@@ -6,16 +6,17 @@ use std::task::{Context, Poll, ready};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::{Error, ResponseError};
+use actix_web::{Error, HttpMessage, ResponseError};
 use pin_project_lite::pin_project;
-use qorrelate_core::SessionId;
+use qorrelate_core::adapter::require_session;
 
-/// Refuses requests that are handled in no session: 400, with a problem document (RFC 9457) that
-/// says what was wrong and never shows what was sent.
+/// Rejects requests without a session: 400, with a problem document (RFC 9457) that says what was wrong
+/// and never shows what was sent.
 ///
-/// Put it inside of [`SessionIdMiddleware`](crate::SessionIdMiddleware), which finds the session,
-/// and inside of the CORS middleware: a browser's preflight carries no session. Routes that should
-/// stay open are left out with actix-web's own routing: wrap a scope or a resource, not the app.
+/// Put it inside [`SessionIdMiddleware`](crate::SessionIdMiddleware), which finds the session, and inside
+/// the CORS middleware: a browser's preflight carries no session. If no `SessionIdMiddleware` ran for the
+/// request, the answer is 500, and an `ERROR` event says what to do. To leave out the routes that should
+/// stay open, wrap a scope or a resource, not the app.
 ///
 /// **A session ID is a claim, not an identity.** This is no access control: anyone can make one up.
 ///
@@ -40,7 +41,7 @@ use qorrelate_core::SessionId;
 pub struct RequireSessionIdMiddleware {}
 
 impl RequireSessionIdMiddleware {
-    /// A middleware that refuses requests without a session.
+    /// A middleware that rejects requests without a session.
     #[must_use]
     pub const fn new() -> Self {
         Self {}
@@ -83,8 +84,9 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
+        let required = require_session(request.extensions().get());
         ResponseFuture {
-            kind: match SessionId::require() {
+            kind: match required {
                 Ok(_) => Kind::Allowed { future: self.inner.call(request) },
                 Err(missing) => {
                     let response = request.into_response(missing.error_response());

@@ -15,9 +15,12 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// Appends a `Server-Timing` header with the trace of the request to each response, so that a
 /// browser recorder can link the request to its trace.
 ///
-/// Put it inside of the tracing middleware: outside of it there is no span left when the response
-/// comes back, and nothing is added. The OpenTelemetry span must be active, as tracing-opentelemetry
-/// makes it by default.
+/// It is given the function that reads the active span: `server_timing` of the OpenTelemetry version
+/// that makes the spans.
+///
+/// Put it inside the tracing middleware: outside of it there is no span left when the response comes
+/// back, and nothing is added. The OpenTelemetry span must be active, as tracing-opentelemetry makes it
+/// by default.
 ///
 /// A page of another origin may read it only if the API sends `Timing-Allow-Origin`, and
 /// `Access-Control-Expose-Headers: Server-Timing` for `fetch`.
@@ -25,26 +28,31 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// # Example
 ///
 /// ```
+/// # #[cfg(feature = "opentelemetry_0_33")]
+/// # {
 /// use actix_web::{App, web};
+/// use qorrelate_actix::opentelemetry_0_33::server_timing;
 /// use qorrelate_actix::{ServerTimingMiddleware, SessionIdMiddleware};
 /// use tracing_actix_web::TracingLogger;
 ///
 /// let app = App::new()
 ///     .route("/", web::get().to(|| async { "hello" }))
-///     .wrap(ServerTimingMiddleware::new())
+///     .wrap(ServerTimingMiddleware::new(server_timing))
 ///     .wrap(TracingLogger::default())
 ///     .wrap(SessionIdMiddleware::new());
 /// # let _ = app;
+/// # }
 /// ```
-#[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
-pub struct ServerTimingMiddleware {}
+#[derive(Debug, Clone, Copy)]
+pub struct ServerTimingMiddleware {
+    value: fn() -> Option<String>,
+}
 
 impl ServerTimingMiddleware {
-    /// A middleware that appends `Server-Timing`.
+    /// A middleware that appends `Server-Timing` with this value, if there is one.
     #[must_use]
-    pub const fn new() -> Self {
-        Self {}
+    pub const fn new(value: fn() -> Option<String>) -> Self {
+        Self { value }
     }
 }
 
@@ -60,7 +68,7 @@ where
     type Future = Ready<Result<Self::Transform, Self::InitError>>;
 
     fn new_transform(&self, inner: S) -> Self::Future {
-        ready(Ok(ServerTimingService { inner }))
+        ready(Ok(ServerTimingService { inner, value: self.value }))
     }
 }
 
@@ -68,6 +76,7 @@ where
 #[derive(Debug, Clone)]
 pub struct ServerTimingService<S> {
     inner: S,
+    value: fn() -> Option<String>,
 }
 
 impl<S, B> Service<ServiceRequest> for ServerTimingService<S>
@@ -84,7 +93,7 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        ResponseFuture { future: self.inner.call(request) }
+        ResponseFuture { future: self.inner.call(request), value: self.value }
     }
 }
 
@@ -94,6 +103,7 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         future: F,
+        value: fn() -> Option<String>,
     }
 }
 
@@ -104,9 +114,10 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut result = ready!(self.project().future.poll(cx));
+        let this = self.project();
+        let mut result = ready!(this.future.poll(cx));
         // The span is active during the poll, whichever way the tracing middleware works.
-        if let Some(value) = qorrelate_core::server_timing()
+        if let Some(value) = (this.value)()
             && let Ok(value) = HeaderValue::try_from(value)
         {
             match &mut result {

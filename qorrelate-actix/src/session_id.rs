@@ -1,28 +1,37 @@
 //! The middleware for servers: takes the session ID from each request and handles the request in it.
 
 use std::future::{Ready, ready};
+use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use actix_web::Error;
+use actix_web::{Error, HttpMessage};
 use actix_web::body::MessageBody;
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::dev::{Extensions, Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::http::header::{HeaderMap, HeaderName};
 use pin_project_lite::pin_project;
-use qorrelate_core::{InRequest, RequestSession, SessionId, Settings};
+use qorrelate_core::adapter::{InRequest, RequestSession, Settings};
+use qorrelate_core::{SessionId, SessionIdOutcome};
 
 use crate::body::SessionBody;
 use crate::head::Head;
 
 /// Takes the session ID from each request, and handles the request in that session.
 ///
-/// The session is current ([`SessionId::current`]) while the inner service is called, while its
-/// future is polled, and while the body of its response is streamed. The span that is open is tagged
-/// with `session.id`. A request without a valid ID goes on in no session.
+/// The session is current ([`SessionId::current`]) while the inner service is called, while its future
+/// is polled, and while the body of its response is streamed. A request without a valid ID is handled
+/// without a session, whatever else may be current on the thread.
+///
+/// Where one middleware is inside of another, the outer one's session stays if the inner one finds none.
 ///
 /// By default the ID comes from the header `X-Session-ID`. Put the middleware outermost, which in
 /// actix-web is the last `wrap`; the [crate documentation](crate) says what each order gives.
+///
+/// # Errors of inner middleware
+///
+/// actix-web makes the response to an `Err` of a *middleware* outside of all middleware, so what its
+/// `error_response()` logs has no session. A handler's `Err` is a response by then, and has one.
 ///
 /// # Example
 ///
@@ -92,16 +101,53 @@ where
     }
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        let mut session = RequestSession::begin(&self.settings, &Head(&request));
+        let mut session = {
+            let extensions = request.extensions();
+            RequestSession::begin(&self.settings, &Head(&request), extensions.get())
+        };
         if let Some(name) = self.settings.header_not_trusted() {
-            request.headers_mut().remove(name);
+            remove_header(&mut request, name);
+        }
+        if self.settings.inserts_extension()
+            && let Some(outcome) = session.outcome()
+        {
+            insert(&mut request.extensions_mut(), outcome);
         }
         let future = {
             let _entered = session.enter();
             self.inner.call(request)
         };
-        ResponseFuture { future: session.run(future) }
+        ResponseFuture {
+            future: session.around(future),
+            response_header: self.settings.header_for_response().cloned(),
+        }
     }
+}
+
+/// Takes the header out. actix-web panics where an outer middleware keeps a clone of the request, and has
+/// no way to ask before: then the request goes on with the header, and an `ERROR` event says so.
+fn remove_header(request: &mut ServiceRequest, name: &HeaderName) {
+    if !request.headers().contains_key(name) {
+        return;
+    }
+    let removed = panic::catch_unwind(AssertUnwindSafe(|| {
+        request.headers_mut().remove(name);
+    }));
+    if removed.is_err() {
+        tracing::error!(
+            target: "qorrelate",
+            "public_edge can't take `{name}` out of a request that an outer middleware has cloned: wrap \
+             SessionIdMiddleware last, so that it is outermost"
+        );
+    }
+}
+
+/// The ID by itself too: what takes a `ReqData<SessionId>` need not know of outcomes.
+fn insert(extensions: &mut Extensions, outcome: &SessionIdOutcome) {
+    if let Some(id) = outcome.session_id() {
+        extensions.insert(id.clone());
+    }
+    extensions.insert(outcome.clone());
 }
 
 pin_project! {
@@ -109,7 +155,8 @@ pin_project! {
     #[derive(Debug)]
     pub struct ResponseFuture<F> {
         #[pin]
-        future: InRequest<F, HeaderName>,
+        future: InRequest<F>,
+        response_header: Option<HeaderName>,
     }
 }
 
@@ -120,32 +167,32 @@ where
     type Output = Result<ServiceResponse<SessionBody<B>>, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut future = self.project().future;
-        let mut result = ready!(future.as_mut().poll(cx));
-        if let Some((name, id)) = future.response_header() {
+        let mut this = self.project();
+        let mut result = ready!(this.future.as_mut().poll(cx));
+        if let Some(name) = this.response_header.take()
+            && let Some(id) = this.future.session_id()
+        {
             match &mut result {
                 Ok(response) => echo(response.headers_mut(), name, id),
                 // actix-web makes the response of an error later, outside of every middleware.
                 Err(error) => {
-                    let (name, id) = (name.clone(), id.clone());
+                    let id = id.clone();
                     error.add_response_mapper(move |mut response| {
-                        echo(response.headers_mut(), &name, &id);
+                        echo(response.headers_mut(), name.clone(), &id);
                         response
                     });
                 }
             }
         }
         Poll::Ready(result.map(|response| {
-            response.map_body(|_, body| SessionBody::new(body, future.take_scope()))
+            response.map_body(|_, body| SessionBody::new(body, this.future.take_session()))
         }))
     }
 }
 
-fn echo(headers: &mut HeaderMap, name: &HeaderName, id: &SessionId) {
-    if !headers.contains_key(name)
-        && let Ok(value) = HeaderValue::from_str(id.as_str())
-    {
-        headers.insert(name.clone(), value);
+fn echo(headers: &mut HeaderMap, name: HeaderName, id: &SessionId) {
+    if !headers.contains_key(&name) {
+        headers.insert(name, id.into());
     }
 }
 

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use qorrelate_core::{InSession, SessionScope};
+use qorrelate_core::adapter::{InRequest, RequestSession};
 
 pin_project! {
     /// A response body that is polled, and dropped, in the session of its request: server-sent
@@ -13,13 +13,14 @@ pin_project! {
     #[derive(Debug)]
     pub struct SessionBody<B> {
         #[pin]
-        body: InSession<B>,
+        body: InRequest<B>,
     }
 }
 
 impl<B> SessionBody<B> {
-    pub(crate) const fn new(body: B, scope: Option<SessionScope>) -> Self {
-        Self { body: InSession::new(body, scope) }
+    #[inline]
+    pub(crate) const fn new(body: B, session: RequestSession) -> Self {
+        Self { body: session.around(body) }
     }
 }
 
@@ -54,6 +55,6 @@ impl<B: Body> Body for SessionBody<B> {
 
 impl<B: Default> Default for SessionBody<B> {
     fn default() -> Self {
-        Self::new(B::default(), None)
+        Self::new(B::default(), RequestSession::default())
     }
 }

@@ -4,6 +4,7 @@
 
 mod body;
 mod head;
+mod inner;
 #[cfg(feature = "tower-http")]
 mod make_span;
 #[cfg(feature = "client")]
@@ -21,7 +22,7 @@ pub use body::SessionBody;
 pub use make_span::SessionMakeSpan;
 #[cfg(feature = "client")]
 pub use propagate::{PropagateSessionId, PropagateSessionIdLayer};
-pub use require::{RequireSessionId, RequireSessionIdLayer};
+pub use require::{RequireSessionId, RequireSessionIdBody, RequireSessionIdLayer};
 #[cfg(feature = "reqwest")]
 pub use reqwest_client::{PropagateSessionIdExt, RequestBuilderExt, SessionClient};
 pub use server_timing::{ServerTiming, ServerTimingLayer};
@@ -34,15 +35,17 @@ pub mod future {
     pub use crate::session_id::ResponseFuture as SessionIdFuture;
 }
 
+#[cfg(feature = "opentelemetry_0_32")]
+pub use qorrelate_core::opentelemetry_0_32;
+#[cfg(feature = "opentelemetry_0_33")]
+pub use qorrelate_core::opentelemetry_0_33;
 pub use qorrelate_core::{
-    ATTRIBUTE, BrokenRule, Carrier, DEFAULT_HEADER, InvalidSetting, MAX_LEN, MissingSessionId,
-    ParseSessionIdError, Policy, RequestView, SessionContextExt, SessionGuard, SessionId,
-    SessionIdOutcome, SessionIdRules, SessionPropagator, Source, extract_session, inject_session,
-    record_current_session,
+    ATTRIBUTE, BrokenRule, Carrier, DEFAULT_HEADER, InCurrentSession, InSession, InvalidSetting,
+    InvalidSettingReason, MAX_LEN, MissingSessionId, ParseSessionIdError, Policy, RequestView,
+    SessionGuard, SessionId, SessionIdOutcome, SessionIdRules, Source, extract_session,
+    in_current_session, inject_session, record_current_session,
 };
 #[cfg(feature = "client")]
 pub use qorrelate_core::{Hosts, InvalidHost, InvalidHostReason};
 #[cfg(feature = "tracing-subscriber")]
-pub use qorrelate_core::{SessionFormat, carry_session};
-#[cfg(feature = "otel-sdk")]
-pub use qorrelate_core::{SessionLogProcessor, SessionSampler};
+pub use qorrelate_core::{KnownFormat, SessionFormat, carry_session};

@@ -1,6 +1,7 @@
 //! The request span for tower-http's `TraceLayer`.
 
 use http::Request;
+use qorrelate_core::{ATTRIBUTE, SessionId};
 use tower_http::trace::MakeSpan;
 use tracing::field::Empty;
 use tracing::{Level, Span};
@@ -16,8 +17,8 @@ use tracing::{Level, Span};
 /// named by the method. The query is left out: it may hold secrets. `otel.name`, `http.route` and
 /// `http.response.status_code` are declared for the app to record.
 ///
-/// The span's target is `qorrelate`: a filter such as `RUST_LOG=my_app=info` hides it, and with it
-/// the session of the lines inside of it; `RUST_LOG=my_app=info,qorrelate=info` does not.
+/// The span's target is that of tower-http's own, `tower_http::trace::make_span`: a filter such as
+/// `RUST_LOG=my_app=info,tower_http=info` keeps it.
 ///
 /// A `MakeSpan` of your own does the same if its span declares `session.id = tracing::field::Empty`
 /// and it calls [`record_current_session`](crate::record_current_session).
@@ -72,7 +73,7 @@ impl<B> MakeSpan<B> for SessionMakeSpan {
         macro_rules! span {
             ($level:expr) => {
                 tracing::span!(
-                    target: "qorrelate",
+                    target: "tower_http::trace::make_span",
                     $level,
                     "request",
                     otel.kind = "server",
@@ -92,7 +93,12 @@ impl<B> MakeSpan<B> for SessionMakeSpan {
             Level::DEBUG => span!(Level::DEBUG),
             Level::TRACE => span!(Level::TRACE),
         };
-        qorrelate_core::record_current_session(&span);
+        match request.extensions().get::<SessionId>() {
+            Some(id) => {
+                span.record(ATTRIBUTE, id.as_str());
+            }
+            None => qorrelate_core::record_current_session(&span),
+        }
         span
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
-use qorrelate_core::{OutboundHeaders, Propagation, SessionId, Target};
+use qorrelate_core::SessionId;
+use qorrelate_core::adapter::{OutboundHeaders, Propagation, Target};
 use tower_layer::Layer;
 use tower_service::Service;
 

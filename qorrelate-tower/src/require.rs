@@ -1,4 +1,4 @@
-//! The layer that refuses requests without a session.
+//! The layer that rejects requests without a session.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -6,22 +6,25 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response, StatusCode};
-use http_body::Body;
-use http_body_util::{Either, Full};
+use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use qorrelate_core::{MissingSessionId, Problem, SessionId};
+use qorrelate_core::MissingSessionId;
+use qorrelate_core::adapter::{Problem, require_session};
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// Refuses requests that are handled in no session: 400, with a problem document (RFC 9457) that
-/// says what was wrong and never shows what was sent.
+use crate::inner::inner_methods;
+
+/// Rejects requests without a session: 400, with a problem document (RFC 9457) that says what was wrong
+/// and never shows what was sent.
 ///
-/// Put it inside of [`SessionIdLayer`](crate::SessionIdLayer), which finds the session, and inside
-/// of the CORS layer: a browser's preflight carries no session. Routes that should stay open are
-/// left out with the framework's own routing, such as axum's `route_layer` or `merge`.
+/// Put it inside [`SessionIdLayer`](crate::SessionIdLayer), which finds the session, and inside the CORS
+/// layer: a browser's preflight carries no session. If no `SessionIdLayer` ran for the request, the
+/// answer is 500, and an `ERROR` event says what to do. Leave out the routes that should stay open with
+/// the framework's own routing, such as axum's `route_layer` or `merge`.
 ///
 /// A gRPC client cannot read a problem document: a request with the content type `application/grpc`
-/// is answered with the status `INVALID_ARGUMENT` and the same words (gRPC over HTTP/2,
+/// is answered with the status `INVALID_ARGUMENT` (`INTERNAL` if no layer ran) and the same words (gRPC over HTTP/2,
 /// "Responses", Trailers-Only).
 ///
 /// **A session ID is a claim, not an identity.** This is no access control: anyone can make one up.
@@ -43,7 +46,7 @@ use tower_service::Service;
 pub struct RequireSessionIdLayer {}
 
 impl RequireSessionIdLayer {
-    /// A layer that refuses requests without a session.
+    /// A layer that rejects requests without a session.
     #[must_use]
     pub const fn new() -> Self {
         Self {}
@@ -64,12 +67,15 @@ pub struct RequireSessionId<S> {
     inner: S,
 }
 
+impl<S> RequireSessionId<S> {
+    inner_methods!();
+}
+
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RequireSessionId<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    ResBody: Body<Data = Bytes>,
 {
-    type Response = Response<Either<ResBody, Full<Bytes>>>;
+    type Response = Response<RequireSessionIdBody<ResBody>>;
     type Error = S::Error;
     type Future = ResponseFuture<S::Future>;
 
@@ -79,7 +85,7 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         ResponseFuture {
-            kind: match SessionId::require() {
+            kind: match require_session(request.extensions().get()) {
                 Ok(_) => Kind::Allowed { future: self.inner.call(request) },
                 Err(missing) => Kind::Refused { refusal: Some(refusal(&request, &missing)) },
             },
@@ -101,7 +107,7 @@ pin_project! {
     #[project = KindProjection]
     enum Kind<F> {
         Allowed { #[pin] future: F },
-        Refused { refusal: Option<Response<Full<Bytes>>> },
+        Refused { refusal: Option<Response<Bytes>> },
     }
 }
 
@@ -109,15 +115,15 @@ impl<F, B, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
 {
-    type Output = Result<Response<Either<B, Full<Bytes>>>, E>;
+    type Output = Result<Response<RequireSessionIdBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().kind.project() {
             KindProjection::Allowed { future } => {
-                Poll::Ready(ready!(future.poll(cx)).map(|response| response.map(Either::Left)))
+                Poll::Ready(ready!(future.poll(cx)).map(|response| response.map(RequireSessionIdBody::inner)))
             }
             KindProjection::Refused { refusal } => match refusal.take() {
-                Some(response) => Poll::Ready(Ok(response.map(Either::Right))),
+                Some(response) => Poll::Ready(Ok(response.map(RequireSessionIdBody::refusal))),
                 // It was polled again after it was done, which no executor does.
                 None => Poll::Pending,
             },
@@ -125,27 +131,99 @@ where
     }
 }
 
-fn refusal<B>(request: &Request<B>, missing: &MissingSessionId) -> Response<Full<Bytes>> {
+pin_project! {
+    /// A response body of the inner service, or the problem document.
+    #[derive(Debug)]
+    pub struct RequireSessionIdBody<B> {
+        #[pin]
+        kind: BodyKind<B>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = BodyKindProjection]
+    enum BodyKind<B> {
+        Inner { #[pin] body: B },
+        Refusal { bytes: Option<Bytes> },
+    }
+}
+
+impl<B> RequireSessionIdBody<B> {
+    const fn inner(body: B) -> Self {
+        Self { kind: BodyKind::Inner { body } }
+    }
+
+    const fn refusal(bytes: Bytes) -> Self {
+        Self { kind: BodyKind::Refusal { bytes: Some(bytes) } }
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for RequireSessionIdBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match self.project().kind.project() {
+            BodyKindProjection::Inner { body } => body.poll_frame(cx),
+            BodyKindProjection::Refusal { bytes } => {
+                Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            BodyKind::Inner { body } => body.is_end_stream(),
+            BodyKind::Refusal { bytes } => bytes.as_ref().is_none_or(Bytes::is_empty),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            BodyKind::Inner { body } => body.size_hint(),
+            BodyKind::Refusal { bytes } => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
+            }
+        }
+    }
+}
+
+impl<B: Default> Default for RequireSessionIdBody<B> {
+    fn default() -> Self {
+        Self::inner(B::default())
+    }
+}
+
+fn refusal<B>(request: &Request<B>, missing: &MissingSessionId) -> Response<Bytes> {
     match request.headers().get(CONTENT_TYPE) {
         Some(value) if value.as_bytes().starts_with(b"application/grpc") => grpc_refusal(missing),
         _ => http_refusal(missing),
     }
 }
 
-fn http_refusal(missing: &MissingSessionId) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(missing.problem().into_body()));
-    *response.status_mut() = StatusCode::BAD_REQUEST;
+fn http_refusal(missing: &MissingSessionId) -> Response<Bytes> {
+    let problem = missing.problem();
+    let status = StatusCode::from_u16(problem.status());
+    let mut response = Response::new(problem.into_body().into());
+    *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(Problem::CONTENT_TYPE));
     response
 }
 
-fn grpc_refusal(missing: &MissingSessionId) -> Response<Full<Bytes>> {
+fn grpc_refusal(missing: &MissingSessionId) -> Response<Bytes> {
     const INVALID_ARGUMENT: HeaderValue = HeaderValue::from_static("3");
+    const INTERNAL: HeaderValue = HeaderValue::from_static("13");
 
-    let mut response = Response::new(Full::default());
+    // Said in the log too if no layer ran.
+    let status = if missing.problem().status() < 500 { INVALID_ARGUMENT } else { INTERNAL };
+    let mut response = Response::new(Bytes::new());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert("grpc-status", INVALID_ARGUMENT);
+    headers.insert("grpc-status", status);
     // gRPC percent-encodes the message; of what it must encode, our words can hold only the `%`.
     if let Ok(message) = HeaderValue::try_from(missing.to_string().replace('%', "%25")) {
         headers.insert("grpc-message", message);

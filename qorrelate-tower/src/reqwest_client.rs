@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use http::HeaderName;
-use qorrelate_core::{Propagation, SessionId, Target};
+use qorrelate_core::SessionId;
+use qorrelate_core::adapter::{Propagation, Target};
 use reqwest::redirect::Policy;
 use reqwest::{
     Client, ClientBuilder, Error, IntoUrl, Method, Request, RequestBuilder, Response, Url,

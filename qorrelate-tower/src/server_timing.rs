@@ -8,14 +8,19 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::inner::inner_methods;
+
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// Appends a `Server-Timing` header with the trace of the request to each response, so that a
 /// browser recorder can link the request to its trace.
 ///
-/// Put it inside of the tracing layer: outside of it there is no span left when the response comes
-/// back, and nothing is added. The OpenTelemetry span must be active, as tracing-opentelemetry makes
-/// it by default.
+/// It is given the function that reads the active span: `server_timing` of the OpenTelemetry version
+/// that makes the spans.
+///
+/// Put it inside the tracing layer: outside of it there is no span left when the response comes back,
+/// and nothing is added. The OpenTelemetry span must be active, as tracing-opentelemetry makes it by
+/// default.
 ///
 /// A page of another origin may read it only if the API sends `Timing-Allow-Origin`, and
 /// `Access-Control-Expose-Headers: Server-Timing` for `fetch`.
@@ -23,28 +28,30 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// # Example
 ///
 /// ```
-/// # #[cfg(feature = "tower-http")]
+/// # #[cfg(all(feature = "tower-http", feature = "opentelemetry_0_33"))]
 /// # {
 /// use axum::{Router, routing::get};
+/// use qorrelate_tower::opentelemetry_0_33::server_timing;
 /// use qorrelate_tower::{ServerTimingLayer, SessionIdLayer, SessionMakeSpan};
 /// use tower_http::trace::TraceLayer;
 ///
 /// let app: Router = Router::new().route("/", get(|| async { "hello" })).layer((
 ///     SessionIdLayer::new(),
 ///     TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()),
-///     ServerTimingLayer::new(),
+///     ServerTimingLayer::new(server_timing),
 /// ));
 /// # }
 /// ```
-#[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
-pub struct ServerTimingLayer {}
+#[derive(Debug, Clone, Copy)]
+pub struct ServerTimingLayer {
+    value: fn() -> Option<String>,
+}
 
 impl ServerTimingLayer {
-    /// A layer that appends `Server-Timing`.
+    /// A layer that appends `Server-Timing` with this value, if there is one.
     #[must_use]
-    pub const fn new() -> Self {
-        Self {}
+    pub const fn new(value: fn() -> Option<String>) -> Self {
+        Self { value }
     }
 }
 
@@ -52,7 +59,7 @@ impl<S> Layer<S> for ServerTimingLayer {
     type Service = ServerTiming<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ServerTiming { inner }
+        ServerTiming { inner, value: self.value }
     }
 }
 
@@ -60,6 +67,11 @@ impl<S> Layer<S> for ServerTimingLayer {
 #[derive(Debug, Clone)]
 pub struct ServerTiming<S> {
     inner: S,
+    value: fn() -> Option<String>,
+}
+
+impl<S> ServerTiming<S> {
+    inner_methods!();
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ServerTiming<S>
@@ -75,7 +87,7 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        ResponseFuture { future: self.inner.call(request) }
+        ResponseFuture { future: self.inner.call(request), value: self.value }
     }
 }
 
@@ -85,6 +97,7 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         future: F,
+        value: fn() -> Option<String>,
     }
 }
 
@@ -95,10 +108,11 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut result = ready!(self.project().future.poll(cx));
+        let this = self.project();
+        let mut result = ready!(this.future.poll(cx));
         // The span is active during the poll, whichever way the tracing layer works.
         if let Ok(response) = &mut result
-            && let Some(value) = qorrelate_core::server_timing()
+            && let Some(value) = (this.value)()
             && let Ok(value) = HeaderValue::try_from(value)
         {
             response.headers_mut().append(SERVER_TIMING, value);

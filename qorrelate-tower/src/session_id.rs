@@ -4,21 +4,24 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{Extensions, HeaderName, Request, Response};
 use pin_project_lite::pin_project;
-use qorrelate_core::{InRequest, RequestSession, SessionId, Settings};
+use qorrelate_core::SessionIdOutcome;
+use qorrelate_core::adapter::{InRequest, RequestSession, Settings};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::body::SessionBody;
 use crate::head::Head;
+use crate::inner::inner_methods;
 
 /// Takes the session ID from each request, and handles the request in that session.
 ///
-/// The session is current ([`SessionId::current`](crate::SessionId::current)) while the inner
-/// service is called, while its future is polled, and while the body of its response is streamed.
-/// The span that is open is tagged with `session.id`. A request without a valid ID goes on in no
-/// session.
+/// The session is current ([`SessionId::current`](crate::SessionId::current)) while the inner service
+/// is called, while its future is polled, and while the body of its response is streamed. A request
+/// without a valid ID is handled without a session, whatever else may be current on the thread.
+///
+/// Where one layer is inside of another, the outer one's session stays if the inner one finds none.
 ///
 /// By default the ID comes from the header `X-Session-ID`. Put the layer outermost; the
 /// [crate documentation](crate) says what each order gives.
@@ -71,6 +74,10 @@ pub struct SessionIdService<S> {
     settings: Arc<Settings<HeaderName>>,
 }
 
+impl<S> SessionIdService<S> {
+    inner_methods!();
+}
+
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for SessionIdService<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
@@ -84,16 +91,33 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let mut session = RequestSession::begin(&self.settings, &Head(&request));
+        let extension = request.extensions().get();
+        let mut session = RequestSession::begin(&self.settings, &Head(&request), extension);
         if let Some(name) = self.settings.header_not_trusted() {
             request.headers_mut().remove(name);
+        }
+        if self.settings.inserts_extension()
+            && let Some(outcome) = session.outcome()
+        {
+            insert(request.extensions_mut(), outcome);
         }
         let future = {
             let _entered = session.enter();
             self.inner.call(request)
         };
-        ResponseFuture { future: session.run(future) }
+        ResponseFuture {
+            future: session.around(future),
+            response_header: self.settings.header_for_response().cloned(),
+        }
     }
+}
+
+/// The ID by itself too: what takes an `Extension<SessionId>` need not know of outcomes.
+fn insert(extensions: &mut Extensions, outcome: &SessionIdOutcome) {
+    if let Some(id) = outcome.session_id() {
+        extensions.insert(id.clone());
+    }
+    extensions.insert(outcome.clone());
 }
 
 pin_project! {
@@ -101,7 +125,8 @@ pin_project! {
     #[derive(Debug)]
     pub struct ResponseFuture<F> {
         #[pin]
-        future: InRequest<F, HeaderName>,
+        future: InRequest<F>,
+        response_header: Option<HeaderName>,
     }
 }
 
@@ -112,22 +137,16 @@ where
     type Output = Result<Response<SessionBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut future = self.project().future;
-        let result = ready!(future.as_mut().poll(cx));
+        let mut this = self.project();
+        let result = ready!(this.future.as_mut().poll(cx));
         Poll::Ready(result.map(|mut response| {
-            if let Some((name, id)) = future.response_header() {
-                echo(response.headers_mut(), name, id);
+            if let Some(name) = this.response_header.take()
+                && let Some(id) = this.future.session_id()
+            {
+                response.headers_mut().entry(name).or_insert_with(|| id.into());
             }
-            response.map(|body| SessionBody::new(body, future.take_scope()))
+            response.map(|body| SessionBody::new(body, this.future.take_session()))
         }))
-    }
-}
-
-fn echo(headers: &mut HeaderMap, name: &HeaderName, id: &SessionId) {
-    if !headers.contains_key(name)
-        && let Ok(value) = HeaderValue::from_str(id.as_str())
-    {
-        headers.insert(name, value);
     }
 }
 

@@ -210,6 +210,11 @@ impl<T> InRequest<T> {
         mem::take(self.project().inside.outside())
     }
 
+    /// What is in the session, until it is done, and the session.
+    pub fn into_parts(self) -> (Option<T>, RequestSession) {
+        self.inside.into_parts()
+    }
+
     /// Polls what is in the session, in it. `poll` also says whether that is done: then it is dropped at
     /// once, in the session too.
     ///

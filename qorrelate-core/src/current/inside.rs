@@ -60,6 +60,14 @@ impl<E: Enter, T> Inside<E, T> {
         self.project().outside
     }
 
+    /// Both, without running anything.
+    pub(crate) fn into_parts(mut self) -> (Option<T>, E)
+    where
+        E: Default,
+    {
+        (self.inner.take(), mem::take(&mut self.outside))
+    }
+
     /// Polls what is inside. `poll` also says whether that is done: then it is dropped at once, inside
     /// too.
     ///
