@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use actix_web::{Error, HttpMessage};
 use actix_web::body::MessageBody;
 use actix_web::dev::{Extensions, Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::{Error, HttpMessage};
 use pin_project_lite::pin_project;
 use qorrelate_core::adapter::{InRequest, RequestSession, Settings};
 use qorrelate_core::{SessionId, SessionIdOutcome};

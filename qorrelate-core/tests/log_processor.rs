@@ -1,13 +1,19 @@
 //! `SessionLogProcessor`: what it adds, what it leaves, and that it keeps out of the way.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use opentelemetry::InstrumentationScope;
-use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider, Severity};
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::{InMemoryLogExporter, LogProcessor, SdkLogRecord, SdkLoggerProvider};
-use qorrelate_core::{ATTRIBUTE, SessionId, SessionLogProcessor};
+use opentelemetry_0_33::InstrumentationScope;
+use opentelemetry_0_33::logs::{AnyValue, LogRecord, Logger, LoggerProvider, Severity};
+use opentelemetry_sdk_0_33::Resource;
+use opentelemetry_sdk_0_33::error::OTelSdkResult;
+use opentelemetry_sdk_0_33::logs::{
+    InMemoryLogExporter, LogProcessor, SdkLogRecord, SdkLoggerProvider, SimpleLogProcessor,
+};
+use qorrelate_core::opentelemetry_0_33::SessionLogProcessor;
+use qorrelate_core::{ATTRIBUTE, SessionId};
 
 fn session() -> SessionId {
     "abc".parse().unwrap()
@@ -17,8 +23,7 @@ fn session() -> SessionId {
 fn tags(emit: impl FnOnce(&dyn Fn(Option<&'static str>))) -> Vec<AnyValue> {
     let logs = InMemoryLogExporter::default();
     let provider = SdkLoggerProvider::builder()
-        .with_log_processor(SessionLogProcessor::new())
-        .with_simple_exporter(logs.clone())
+        .with_log_processor(SessionLogProcessor::new(SimpleLogProcessor::new(logs.clone())))
         .build();
     let logger = provider.logger("tests");
     emit(&|own| {
@@ -49,33 +54,43 @@ fn a_record_that_has_an_id_keeps_it_alone() {
     assert_eq!(tags(|emit| session().in_scope(|| emit(Some("own")))), [AnyValue::from("own")]);
 }
 
-/// Exports nothing below `WARN`.
-#[derive(Debug)]
-struct OnlyWarnings;
+/// Exports nothing below `WARN`, and counts what else it is asked for.
+#[derive(Debug, Clone, Default)]
+struct OnlyWarnings(Arc<AtomicUsize>);
 
 impl LogProcessor for OnlyWarnings {
     fn emit(&self, _: &mut SdkLogRecord, _: &InstrumentationScope) {}
 
     fn force_flush(&self) -> OTelSdkResult {
+        self.0.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
-    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        assert!(timeout > Duration::ZERO);
+        self.0.fetch_add(10, Ordering::Relaxed);
         Ok(())
     }
 
     fn event_enabled(&self, level: Severity, _: &str, _: Option<&str>) -> bool {
         level >= Severity::Warn
     }
+
+    fn set_resource(&mut self, _: &Resource) {
+        self.0.fetch_add(100, Ordering::Relaxed);
+    }
 }
 
 #[test]
-fn what_the_exporting_processor_filters_out_stays_out() {
+fn everything_is_passed_on_to_the_exporting_processor() {
+    let inner = OnlyWarnings::default();
     let provider = SdkLoggerProvider::builder()
-        .with_log_processor(SessionLogProcessor::new())
-        .with_log_processor(OnlyWarnings)
+        .with_log_processor(SessionLogProcessor::new(inner.clone()))
         .build();
     let logger = provider.logger("tests");
     assert!(logger.event_enabled(Severity::Warn, "tests", None));
     assert!(!logger.event_enabled(Severity::Info, "tests", None));
+    provider.force_flush().unwrap();
+    provider.shutdown().unwrap();
+    assert_eq!(inner.0.load(Ordering::Relaxed), 111);
 }

@@ -4,22 +4,93 @@
 #[path = "common/head.rs"]
 mod head;
 
+use std::sync::{Arc, Mutex};
+
 use head::Head;
-use qorrelate_core::{RequestSession, SessionId, SessionIdOutcome, SessionIdRules, Settings};
+use qorrelate_core::adapter::{RequestSession, Settings};
+use qorrelate_core::{Policy, SessionId, SessionIdOutcome, SessionIdRules};
+
+fn refuses() -> Settings<http::HeaderName> {
+    Settings::new().rules(SessionIdRules::new().matching(|_| false))
+}
+
+fn id(id: &str) -> SessionId {
+    id.parse().unwrap()
+}
 
 #[test]
-fn the_outcome_agrees_with_the_current_session() {
+fn the_outer_session_stays_where_the_inner_layer_finds_none() {
     let accepts = Settings::new();
-    let refuses = Settings::new().rules(SessionIdRules::new().matching(|_| false));
-    for (outer, inner) in [(&refuses, &accepts), (&accepts, &refuses)] {
-        let mut outer = RequestSession::begin(outer, &Head);
+    let generates = refuses().on_malformed(Policy::Generate(|| "made".parse().unwrap()));
+    for inner in [&refuses(), &generates] {
+        let mut outer = RequestSession::begin(&accepts, &Head("abc"), None);
         let _outer = outer.enter();
-        let mut inner = RequestSession::begin(inner, &Head);
+        let mut inner = RequestSession::begin(inner, &Head("def"), None);
+        assert_eq!(inner.outcome(), None);
         let _inner = inner.enter();
         assert_eq!(SessionId::current().unwrap(), "abc");
-        assert!(matches!(SessionIdOutcome::current(), SessionIdOutcome::Found { .. }));
+        assert!(matches!(SessionIdOutcome::current(), Some(SessionIdOutcome::Found { .. })));
     }
-    let mut refused = RequestSession::begin(&refuses, &Head);
-    let _refused = refused.enter();
-    assert!(matches!(SessionIdOutcome::current(), SessionIdOutcome::Malformed { .. }));
+}
+
+#[test]
+fn the_inner_session_counts_where_the_inner_layer_finds_one() {
+    for outer in [&Settings::new(), &refuses()] {
+        let mut outer = RequestSession::begin(outer, &Head("abc"), None);
+        let _outer = outer.enter();
+        let mut inner = RequestSession::begin(&Settings::new(), &Head("def"), None);
+        let _inner = inner.enter();
+        assert_eq!(SessionId::current().unwrap(), "def");
+        let outcome = SessionIdOutcome::current().unwrap();
+        assert_eq!(outcome.session_id().unwrap(), "def");
+    }
+}
+
+#[test]
+fn a_request_without_a_session_is_in_none_whatever_else_is_current() {
+    let _connection = id("stranger").enter();
+    let mut request = RequestSession::begin(&refuses(), &Head("abc"), None);
+    {
+        let _entered = request.enter();
+        assert_eq!(SessionId::current(), None);
+        assert!(matches!(SessionIdOutcome::current(), Some(SessionIdOutcome::Malformed { .. })));
+        id("own").in_scope(|| {
+            assert_eq!(SessionId::current().unwrap(), "own");
+            // The outcome is the request's, also in a scope of its handler.
+            assert!(matches!(
+                SessionIdOutcome::current(),
+                Some(SessionIdOutcome::Malformed { .. })
+            ));
+        });
+    }
+    assert_eq!(SessionId::current().unwrap(), "stranger");
+    assert_eq!(SessionIdOutcome::current(), None, "nothing is left behind");
+}
+
+#[test]
+fn the_outcome_of_an_outer_layer_comes_with_the_request() {
+    let outer = RequestSession::begin(&Settings::new(), &Head("abc"), None);
+    let outcome = outer.outcome();
+    let inner = RequestSession::begin(&refuses(), &Head("def"), outcome);
+    assert_eq!(inner.outcome(), outcome);
+    let inner = RequestSession::begin(&Settings::new(), &Head("def"), outcome);
+    assert_eq!(inner.outcome().unwrap().session_id().unwrap(), "def", "its own comes first");
+}
+
+#[test]
+fn the_hook_sees_the_outcome_and_the_request_in_the_session() {
+    type Seen = (SessionIdOutcome, Option<SessionId>, String);
+    let seen = Arc::<Mutex<Vec<Seen>>>::default();
+    let settings = Settings::new().on_outcome({
+        let seen = Arc::clone(&seen);
+        move |outcome, request| {
+            let line = format!("{} {}?{:?}", request.method(), request.path(), request.query());
+            seen.lock().unwrap().push((outcome.clone(), SessionId::current(), line));
+        }
+    });
+    let request = RequestSession::begin(&settings, &Head("abc"), None);
+    let [(outcome, current, line)] = &seen.lock().unwrap()[..] else { panic!("called once") };
+    assert_eq!(Some(outcome), request.outcome());
+    assert_eq!(*current, Some(id("abc")));
+    assert_eq!(line, "POST /orders?None");
 }

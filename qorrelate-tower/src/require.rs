@@ -119,9 +119,9 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().kind.project() {
-            KindProjection::Allowed { future } => {
-                Poll::Ready(ready!(future.poll(cx)).map(|response| response.map(RequireSessionIdBody::inner)))
-            }
+            KindProjection::Allowed { future } => Poll::Ready(
+                ready!(future.poll(cx)).map(|response| response.map(RequireSessionIdBody::inner)),
+            ),
             KindProjection::Refused { refusal } => match refusal.take() {
                 Some(response) => Poll::Ready(Ok(response.map(RequireSessionIdBody::refusal))),
                 // It was polled again after it was done, which no executor does.

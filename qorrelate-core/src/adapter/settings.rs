@@ -211,11 +211,9 @@ impl<N> Settings<N> {
     pub(super) fn without(&self, not_found: NotFound) -> SessionIdOutcome {
         match not_found {
             None => SessionIdOutcome::Missing { generated: self.on_missing.apply() },
-            Some((source, error)) => SessionIdOutcome::Malformed {
-                source,
-                error,
-                generated: self.on_malformed.apply(),
-            },
+            Some((source, error)) => {
+                SessionIdOutcome::Malformed { source, error, generated: self.on_malformed.apply() }
+            }
         }
     }
 

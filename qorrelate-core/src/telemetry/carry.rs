@@ -173,7 +173,8 @@ fn kept_for_new<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>) -> Kept {
     match carried() {
         Carried::Session(session) => Kept::Session(session),
         Carried::NoSession => Kept::NoSession,
-        Carried::Nothing => match span.parent().map_or(Kept::Nothing, |parent| Kept::with(&parent)) {
+        Carried::Nothing => match span.parent().map_or(Kept::Nothing, |parent| Kept::with(&parent))
+        {
             Kept::Nothing => SessionId::current().map_or(Kept::Nothing, Kept::Session),
             kept => kept,
         },

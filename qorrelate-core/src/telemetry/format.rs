@@ -132,11 +132,9 @@ where
     ) -> fmt::Result {
         match SessionId::current() {
             Some(id) if !self.is_shown(ctx, event) => {
-                let has_colours = writer.has_ansi_escapes();
-                let format = match &self.coloured {
-                    Some(coloured) if has_colours => coloured,
-                    _ => &self.plain,
-                };
+                let coloured = self.coloured.as_ref().filter(|_| writer.has_ansi_escapes());
+                let has_colours = coloured.is_some();
+                let format = coloured.unwrap_or(&self.plain);
                 with_buffer(|line| {
                     format.format_event(ctx, Writer::new(line), event)?;
                     match self.lines {
@@ -185,7 +183,12 @@ fn with_buffer<T>(write: impl FnOnce(&mut String) -> T) -> T {
 
 /// A session ID needs no escaping in either form: its grammar has no quote, no backslash and no white
 /// space.
-fn write_text(writer: &mut Writer<'_>, line: &str, id: &SessionId, has_colours: bool) -> fmt::Result {
+fn write_text(
+    writer: &mut Writer<'_>,
+    line: &str,
+    id: &SessionId,
+    has_colours: bool,
+) -> fmt::Result {
     let text = line.trim_end_matches('\n');
     writer.write_str(text)?;
     // As `fmt` colours the fields of an event.

@@ -14,9 +14,7 @@ impl Hint {
     /// Whether to say it now: it is the first time, and somebody listens at this level.
     pub(crate) fn is_due(&self, level: tracing::Level) -> bool {
         // Read first: a write would take the cache line from the other cores.
-        !self.0.load(Ordering::Relaxed)
-            && is_heard(level)
-            && !self.0.swap(true, Ordering::Relaxed)
+        !self.0.load(Ordering::Relaxed) && is_heard(level) && !self.0.swap(true, Ordering::Relaxed)
     }
 }
 
