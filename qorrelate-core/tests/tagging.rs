@@ -165,6 +165,30 @@ fn a_span_that_outlives_many_requests_is_none_of_theirs() {
     assert_eq!(tags, ["work alice", "work bob", "work ", "connection "]);
 }
 
+/// tracing-opentelemetry starts a span when it is entered, when it gets a child, or when it is closed.
+#[test]
+fn a_span_of_no_session_that_starts_late_is_in_none() {
+    for context_activation in [true, false] {
+        let telemetry = Telemetry::new();
+        telemetry.with_tracing(context_activation, || {
+            let [entered, parent, closed] = [
+                tracing::info_span!("entered"),
+                tracing::info_span!("parent"),
+                tracing::info_span!("closed"),
+            ];
+            request::handle(&Settings::new(), Head("abc"), || {
+                entered.in_scope(|| ());
+                drop(tracing::info_span!(parent: &parent, "child"));
+                drop((entered, parent, closed));
+            });
+        });
+        let mut tags = telemetry.tags();
+        tags.sort();
+        let expected = [once("child"), none("closed"), none("entered"), none("parent")].concat();
+        assert_eq!(tags, expected, "{context_activation}");
+    }
+}
+
 #[test]
 fn a_request_span_that_is_not_exported_leaves_that_of_the_connection_alone() {
     use tracing_subscriber::Layer;

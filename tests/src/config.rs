@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use qorrelate_core::{SessionId, SessionIdOutcome};
+use qorrelate_core::{RequestView, SessionId, SessionIdOutcome};
 
 /// How the layer or middleware is set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,7 +43,7 @@ pub enum Config {
 pub static HOOKED: Mutex<Vec<(SessionIdOutcome, Option<SessionId>)>> = Mutex::new(Vec::new());
 
 /// The hook of [`Config::Hook`].
-pub fn keep(outcome: &SessionIdOutcome) {
+pub fn keep(outcome: &SessionIdOutcome, _: &dyn RequestView) {
     HOOKED.lock().unwrap().push((outcome.clone(), SessionId::current()));
 }
 

@@ -75,7 +75,7 @@ async fn work(extracted: Option<SessionId>) -> Value {
         json!({
             "current": SessionId::current().map(|id| id.to_string()),
             "extracted": extracted.map(|id| id.to_string()),
-            "outcome": describe(&SessionIdOutcome::current()),
+            "outcome": SessionIdOutcome::current().as_ref().map(describe),
         })
     }
     .instrument(tracing::info_span!("work"))

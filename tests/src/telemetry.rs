@@ -1,5 +1,6 @@
 //! The telemetry of the test's process: exported spans, exported log records, and JSON log lines.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,11 +8,10 @@ use std::time::{Duration, Instant};
 use opentelemetry::trace::{SpanKind, TracerProvider as _};
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_sdk::logs::in_memory_exporter::LogDataWithResource;
-use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider};
+use opentelemetry_sdk::logs::{InMemoryLogExporter, SdkLoggerProvider, SimpleLogProcessor};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
-use qorrelate_core::{
-    ATTRIBUTE, SessionFormat, SessionLogProcessor, SessionSampler, carry_session,
-};
+use qorrelate_core::opentelemetry_0_33::{SessionLogProcessor, SessionSampler};
+use qorrelate_core::{ATTRIBUTE, SessionFormat, carry_session};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Layer, reload};
@@ -25,15 +25,23 @@ pub struct Telemetry {
     _providers: (SdkTracerProvider, SdkLoggerProvider),
 }
 
-/// The ways to set up tracing-opentelemetry that change what carries a session.
+/// The ways to set up the telemetry that change what carries a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SetUp {
     /// Whether entering a tracing span activates its OpenTelemetry context.
     pub context_activation: bool,
-    /// Whether the layer is under `tracing_subscriber::reload::Layer`.
+    /// Whether the OpenTelemetry layer is under `tracing_subscriber::reload::Layer`.
     pub reload: bool,
-    /// Whether `carry_session` is around the layer.
+    /// Whether `carry_session` is around the OpenTelemetry layer.
     pub carry: bool,
+    /// Whether our layer puts the session into OpenTelemetry's contexts.
+    pub context: bool,
+}
+
+impl SetUp {
+    /// As the README shows it.
+    pub const RECOMMENDED: Self =
+        Self { context_activation: true, reload: false, carry: true, context: false };
 }
 
 /// What requests left behind.
@@ -50,7 +58,7 @@ pub struct Records {
 impl Telemetry {
     /// Sets up OpenTelemetry traces and logs and JSON lines for the process, as the README shows it.
     pub fn install() -> &'static Self {
-        Self::install_as(SetUp { context_activation: true, reload: false, carry: false })
+        Self::install_as(SetUp::RECOMMENDED)
     }
 
     /// Sets them up in another way. The first call counts.
@@ -66,8 +74,7 @@ impl Telemetry {
             opentelemetry::global::set_tracer_provider(tracer_provider.clone());
             let logs = InMemoryLogExporter::default();
             let logger_provider = SdkLoggerProvider::builder()
-                .with_log_processor(SessionLogProcessor::new())
-                .with_simple_exporter(logs.clone())
+                .with_log_processor(SessionLogProcessor::new(SimpleLogProcessor::new(logs.clone())))
                 .build();
             let lines = Lines::default();
             // Without what is of a connection or of a server, and so of no request; with the spans
@@ -134,7 +141,7 @@ impl Telemetry {
             if complete(&spans) {
                 break spans;
             }
-            assert!(Instant::now() < deadline, "only these spans have ended: {spans:#?}");
+            assert!(Instant::now() < deadline, "only these spans have ended: {:?}", names(&spans));
             std::thread::sleep(Duration::from_millis(1));
         };
         let lines = lock(&self.lines.0);
@@ -172,6 +179,15 @@ impl Records {
             .filter(|line| line["fields"]["message"].as_str().is_some_and(|m| m.contains(message)))
             .collect()
     }
+}
+
+/// How many spans there are of each name.
+fn names(spans: &[SpanData]) -> BTreeMap<&str, usize> {
+    let mut names = BTreeMap::new();
+    for span in spans {
+        *names.entry(&*span.name).or_default() += 1;
+    }
+    names
 }
 
 /// All values of that attribute of a span.

@@ -35,6 +35,8 @@ pub(crate) enum Frame {
 pub(crate) struct EnteredSpan {
     pub(crate) layer: usize,
     pub(crate) span: u64,
+    /// Only while a layer is told of the span.
+    pub(crate) is_being_told: bool,
 }
 
 impl Frame {

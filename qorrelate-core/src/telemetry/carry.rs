@@ -92,6 +92,7 @@ struct HasValue;
 struct OwnSpans(ActiveSpans);
 
 /// What is kept with a span.
+#[derive(Debug, PartialEq)]
 enum Kept {
     Nothing,
     NoSession,
@@ -99,6 +100,13 @@ enum Kept {
 }
 
 impl Kept {
+    fn into_session(self) -> Option<SessionId> {
+        match self {
+            Self::Session(session) => Some(session),
+            Self::Nothing | Self::NoSession => None,
+        }
+    }
+
     fn with<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>) -> Self {
         let extensions = span.extensions();
         if let Some(OfSession(id)) = extensions.get() {
@@ -129,7 +137,9 @@ struct Before {
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Before {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
         let Some(span) = ctx.span(id) else { return };
-        match kept_for_new(&span) {
+        let kept = kept_for_new(&span);
+        self.tell_of_parent(&span, &kept);
+        match kept {
             Kept::Session(session) => {
                 span.extensions_mut().replace(OfSession(session));
             }
@@ -156,16 +166,47 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Before {
 
     fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
         let Some(span) = ctx.span(id) else { return };
-        if !enter(self.number, &span) && LOOKS_FOR_OWN_SPANS.load(Ordering::Relaxed) {
-            let _ = ACTIVE_BEFORE.try_with(|before| before.set(Some(ActiveSpans::now())));
+        match Kept::with(&span) {
+            Kept::Nothing => {
+                self.tell(id, Kept::Nothing);
+                if LOOKS_FOR_OWN_SPANS.load(Ordering::Relaxed) {
+                    let _ = ACTIVE_BEFORE.try_with(|before| before.set(Some(ActiveSpans::now())));
+                }
+            }
+            kept => enter_span(self.entered(id, false), kept.into_session()),
         }
     }
 
-    /// The OpenTelemetry span may be started only now, and is sampled and tagged then.
     fn on_close(&self, id: Id, ctx: Context<'_, S>) {
         if let Some(span) = ctx.span(&id) {
-            enter(self.number, &span);
+            self.tell(&id, Kept::with(&span));
         }
+    }
+}
+
+/// tracing-opentelemetry starts its span late: when the span is entered for the first time, when it gets
+/// its first child, or when it is closed. The span is sampled, and tagged, then. So whatever the wrapped
+/// layer is told that may start a span, it is told in the session of that span.
+impl Before {
+    /// Until [`After`] is told.
+    fn tell(&self, id: &Id, kept: Kept) {
+        let in_session = matches!(carried(), Carried::Session(_));
+        if in_session || !matches!(kept, Kept::Nothing) {
+            enter_span(self.entered(id, true), kept.into_session());
+        }
+    }
+
+    fn tell_of_parent<'a, R: LookupSpan<'a>>(&self, span: &SpanRef<'a, R>, kept: &Kept) {
+        if let Some(parent) = span.parent() {
+            let of_parent = Kept::with(&parent);
+            if of_parent != *kept {
+                self.tell(&span.id(), of_parent);
+            }
+        }
+    }
+
+    fn entered(&self, id: &Id, is_being_told: bool) -> EnteredSpan {
+        EnteredSpan { layer: self.number, span: id.into_u64(), is_being_told }
     }
 }
 
@@ -181,17 +222,6 @@ fn kept_for_new<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>) -> Kept {
     }
 }
 
-/// Makes what is kept with the span current. Whether anything is.
-fn enter<'a, R: LookupSpan<'a>>(layer: usize, span: &SpanRef<'a, R>) -> bool {
-    let session = match Kept::with(span) {
-        Kept::Nothing => return false,
-        Kept::NoSession => None,
-        Kept::Session(session) => Some(session),
-    };
-    enter_span(EnteredSpan { layer, span: span.id().into_u64() }, session);
-    true
-}
-
 /// What must be done after the wrapped layer has done its part.
 #[derive(Debug)]
 struct After {
@@ -199,6 +229,10 @@ struct After {
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for After {
+    fn on_new_span(&self, _: &Attributes<'_>, id: &Id, _: Context<'_, S>) {
+        self.exit(id, true);
+    }
+
     fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
         if let Ok(Some(before)) = ACTIVE_BEFORE.try_with(Cell::take)
             && let Some(span) = ctx.span(id)
@@ -208,21 +242,22 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for After {
                 span.extensions_mut().replace(OwnSpans(own));
             }
         }
+        self.exit(id, true);
         hint_if_sampler_is_missing();
     }
 
     fn on_exit(&self, id: &Id, _: Context<'_, S>) {
-        self.exit(id);
+        self.exit(id, false);
     }
 
     fn on_close(&self, id: Id, _: Context<'_, S>) {
-        self.exit(&id);
+        self.exit(&id, true);
     }
 }
 
 impl After {
-    fn exit(&self, id: &Id) {
-        exit_span(EnteredSpan { layer: self.number, span: id.into_u64() });
+    fn exit(&self, id: &Id, is_being_told: bool) {
+        exit_span(EnteredSpan { layer: self.number, span: id.into_u64(), is_being_told });
     }
 }
 

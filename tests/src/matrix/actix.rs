@@ -6,25 +6,30 @@ use qorrelate_actix::{SessionIdMiddleware, SessionRootSpanBuilder};
 use tracing_actix_web::TracingLogger;
 
 use super::cells::{self, Reply};
-use super::{Order, Peer, Stack};
+use super::{Order, Peer, SetUp, Stack};
 use crate::serve_actix;
 use crate::server::Server;
 
-pub(super) fn serve(stack: Stack) -> Server {
+pub(super) fn serve(stack: Stack, set_up: SetUp) -> Server {
+    let middleware = SessionIdMiddleware::new()
+        .opentelemetry_0_33_context(set_up.context)
+        .tag_current_span(stack.is_inside_of_tracing())
+        .tag_opentelemetry_0_33_span(stack.is_inside_of_opentelemetry());
     // Each peer makes another type of app.
     macro_rules! serve_with {
-        ($($peer:expr)?) => {
+        ($($peer:expr)?) => {{
+            let middleware = middleware.clone();
             serve_actix!(move || {
                 App::new()
                     .route("/{session}/{cell}", web::get().to(handler))
-                    .wrap(Condition::new(stack.order == Order::Inside, SessionIdMiddleware::new()))
+                    .wrap(Condition::new(stack.order == Order::Inside, middleware.clone()))
                     $(.wrap($peer))?
                     .wrap(Condition::new(
                         stack.order == Order::Outermost,
-                        SessionIdMiddleware::new(),
+                        middleware.clone(),
                     ))
             })
-        };
+        }};
     }
     match stack.peer {
         Peer::TracingLogger => serve_with!(TracingLogger::default()),

@@ -9,13 +9,17 @@ use qorrelate_tower::{SessionIdLayer, SessionMakeSpan};
 use tower_http::trace::TraceLayer;
 
 use super::cells::{self, Reply};
-use super::{Order, Peer, Stack};
+use super::{Order, Peer, SetUp, Stack};
 use crate::server::{Server, serve_axum};
 
-pub(super) fn serve(stack: Stack) -> Server {
+pub(super) fn serve(stack: Stack, set_up: SetUp) -> Server {
+    let layer = SessionIdLayer::new()
+        .opentelemetry_0_33_context(set_up.context)
+        .tag_current_span(stack.is_inside_of_tracing())
+        .tag_opentelemetry_0_33_span(stack.is_inside_of_opentelemetry());
     let mut app = Router::new().route("/{session}/{cell}", get(handler));
     if stack.order == Order::Inside {
-        app = app.layer(SessionIdLayer::new());
+        app = app.layer(layer.clone());
     }
     app = match stack.peer {
         Peer::TraceLayer => app.layer(TraceLayer::new_for_http()),
@@ -27,7 +31,7 @@ pub(super) fn serve(stack: Stack) -> Server {
         _ => app,
     };
     if stack.order == Order::Outermost {
-        app = app.layer(SessionIdLayer::new());
+        app = app.layer(layer);
     }
     serve_axum(app)
 }

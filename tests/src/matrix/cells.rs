@@ -6,7 +6,7 @@ use std::sync::{LazyLock, Mutex};
 
 use bytes::Bytes;
 use opentelemetry::context::FutureExt;
-use qorrelate_core::SessionId;
+use qorrelate_core::{InCurrentSession, in_current_session};
 use tokio_stream::{Stream, StreamExt};
 use tracing::{Instrument, error, info, info_span};
 
@@ -15,6 +15,8 @@ use super::{Marker, Signal};
 /// A column of the matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cell {
+    /// The span of the connection, which is of no session.
+    Connection,
     /// The span of the request, whatever its handler does.
     Request,
     /// A span that the handler opens.
@@ -29,9 +31,9 @@ pub enum Cell {
     SpawnedInCurrent,
     /// A task that is spawned in the OpenTelemetry context: `.with_current_context()`.
     SpawnedInContext,
-    /// A task that is spawned in the session: `id.scope(…)`.
-    SpawnedInScope,
-    /// A blocking task in the session: `id.in_scope(…)`.
+    /// A task that is spawned in the session: `.in_current_session()`.
+    SpawnedInSession,
+    /// A blocking task in the session: `in_current_session(…)`.
     Blocking,
     /// A response body that is streamed after the handler has returned.
     Streamed,
@@ -43,7 +45,8 @@ pub enum Cell {
 
 impl Cell {
     /// Every column.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
+        Self::Connection,
         Self::Request,
         Self::Own,
         Self::Child,
@@ -51,7 +54,7 @@ impl Cell {
         Self::SpawnedChild,
         Self::SpawnedInCurrent,
         Self::SpawnedInContext,
-        Self::SpawnedInScope,
+        Self::SpawnedInSession,
         Self::Blocking,
         Self::Streamed,
         Self::Failed,
@@ -60,13 +63,14 @@ impl Cell {
 
     /// Those that a handler makes on request.
     pub(super) const MADE: [Self; 11] = {
-        let [_, made @ ..] = Self::ALL;
+        let [_, _, made @ ..] = Self::ALL;
         made
     };
 
     /// A word for it, in a path.
     pub(super) const fn path(self) -> &'static str {
         match self {
+            Self::Connection => "connection",
             Self::Request => "request",
             Self::Own => "own",
             Self::Child => "child",
@@ -74,7 +78,7 @@ impl Cell {
             Self::SpawnedChild => "spawned-child",
             Self::SpawnedInCurrent => "spawned-in-current",
             Self::SpawnedInContext => "spawned-in-context",
-            Self::SpawnedInScope => "spawned-in-scope",
+            Self::SpawnedInSession => "spawned-in-session",
             Self::Blocking => "blocking",
             Self::Streamed => "streamed",
             Self::Failed => "failed",
@@ -89,6 +93,7 @@ impl Cell {
     /// The head of its column.
     pub(super) const fn title(self) -> &'static str {
         match self {
+            Self::Connection => "connection's span",
             Self::Request => "request span",
             Self::Own => "handler's span",
             Self::Child => "child span",
@@ -96,8 +101,8 @@ impl Cell {
             Self::SpawnedChild => "spawned `.instrument(child)`",
             Self::SpawnedInCurrent => "spawned `.in_current_span()`",
             Self::SpawnedInContext => "spawned `.with_current_context()`",
-            Self::SpawnedInScope => "spawned `id.scope(…)`",
-            Self::Blocking => "`spawn_blocking`, `id.in_scope(…)`",
+            Self::SpawnedInSession => "spawned `.in_current_session()`",
+            Self::Blocking => "`spawn_blocking(in_current_session(…))`",
             Self::Streamed => "streamed body",
             Self::Failed => "error path",
             Self::Cancelled => "cancelled request",
@@ -109,7 +114,7 @@ impl Cell {
         match (self, signal) {
             // One per request, and one request per other cell.
             (Self::Request, Signal::Spans) => Self::MADE.len(),
-            (Self::Request, _) => 0,
+            (Self::Connection | Self::Request, _) => 0,
             (Self::Child | Self::Cancelled, Signal::Spans) => 2,
             (Self::Streamed, Signal::Spans) => 3,
             (_, Signal::Spans) => 1,
@@ -129,7 +134,7 @@ pub(super) enum Reply {
 /// What a handler does.
 pub(super) async fn handle(marker: Marker) -> Reply {
     match marker.cell {
-        Cell::Request => {}
+        Cell::Connection | Cell::Request => {}
         Cell::Own => work(marker).instrument(info_span!("own", %marker)).await,
         Cell::Child => {
             async { work(marker).instrument(info_span!("child", %marker)).await }
@@ -149,22 +154,18 @@ pub(super) async fn handle(marker: Marker) -> Reply {
             let work = async move { work(marker).instrument(info_span!("spawned", %marker)).await };
             tokio::spawn(work.with_current_context()).await.unwrap();
         }
-        Cell::SpawnedInScope => {
-            let id = SessionId::current().unwrap();
+        Cell::SpawnedInSession => {
             let work = async move { work(marker).instrument(info_span!("spawned", %marker)).await };
-            tokio::spawn(id.scope(work).in_current_span()).await.unwrap();
+            tokio::spawn(work.in_current_session().in_current_span()).await.unwrap();
         }
         Cell::Blocking => {
-            let id = SessionId::current().unwrap();
             let request = tracing::Span::current();
-            let block = move || {
+            let block = in_current_session(move || {
                 let _request = request.entered();
-                id.in_scope(|| {
-                    let _span = info_span!("blocking", %marker).entered();
-                    info!(%marker, "one");
-                    info!(%marker, "two");
-                });
-            };
+                let _span = info_span!("blocking", %marker).entered();
+                info!(%marker, "one");
+                info!(%marker, "two");
+            });
             tokio::task::spawn_blocking(block).await.unwrap();
         }
         Cell::Streamed => {

@@ -5,6 +5,7 @@ use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, HttpRequest, HttpResponse, error, web};
+use qorrelate_actix::opentelemetry_0_33::server_timing;
 use qorrelate_actix::{
     RequireSessionIdMiddleware, ServerTimingMiddleware, SessionId, SessionIdMiddleware,
     SessionRootSpanBuilder,
@@ -28,7 +29,7 @@ pub(super) fn serve(config: Config) -> Server {
             .route("/streams", web::get().to(streams))
             .route("/baggage", web::get().to(baggage))
             .route("/answers", web::get().to(answers))
-            .wrap(ServerTimingMiddleware::new())
+            .wrap(ServerTimingMiddleware::new(server_timing))
             .wrap(TracingLogger::<SessionRootSpanBuilder>::new())
             .wrap(crate::configured!(SessionIdMiddleware::new(), config))
     })
@@ -46,7 +47,7 @@ macro_rules! serve_actix {
                 // So that a client that goes away is noticed while its request is handled.
                 .h1_allow_half_closed(false)
                 .disable_signals()
-                .listen(listener)
+                .listen_auto_h2c(listener)
                 .unwrap()
                 .run()
         })

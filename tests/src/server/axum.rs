@@ -5,11 +5,16 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use qorrelate_tower::opentelemetry_0_33::server_timing;
 use qorrelate_tower::{
     RequireSessionIdLayer, ServerTimingLayer, SessionId, SessionIdLayer, SessionMakeSpan,
 };
 use tokio::sync::oneshot;
 use tower_http::trace::TraceLayer;
+use tracing::Instrument;
 
 use super::{Config, Server, Stop, stream, work};
 
@@ -27,13 +32,14 @@ pub(super) fn serve(config: Config) -> Server {
         .layer((
             crate::configured!(SessionIdLayer::new(), config),
             TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()),
-            ServerTimingLayer::new(),
+            ServerTimingLayer::new(server_timing),
         ));
 
     serve_axum(app)
 }
 
-/// Serves an app on a runtime of its own.
+/// Serves an app on a runtime of its own: HTTP/1.1 and HTTP/2, each connection in a span of its own, as
+/// people have them who want to see their connections.
 pub fn serve_axum(app: Router) -> Server {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -47,15 +53,26 @@ pub fn serve_axum(app: Router) -> Server {
             .unwrap();
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            axum::serve(listener, app)
-                .with_graceful_shutdown(async {
-                    let _ = stopped.await;
-                })
-                .await
-                .unwrap();
+            tokio::select! {
+                () = accept(listener, app) => {}
+                _ = stopped => {}
+            }
         });
     });
     Server { address, stop: Some(Box::new(Running { stop, thread })) }
+}
+
+async fn accept(listener: tokio::net::TcpListener, app: Router) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let service = TowerToHyperService::new(app.clone());
+        let connection = async move {
+            let server = auto::Builder::new(TokioExecutor::new());
+            // A client that goes away is no failure of the server.
+            let _ = server.serve_connection_with_upgrades(TokioIo::new(stream), service).await;
+        };
+        tokio::spawn(connection.instrument(tracing::info_span!("connection")));
+    }
 }
 
 async fn fails() -> Result<(), (StatusCode, &'static str)> {
