@@ -158,10 +158,14 @@ impl Telemetry {
 }
 
 impl Records {
-    /// All values of `session.id` on each span, by the span's name.
+    /// All values of `session.id` on each span of a request, by the span's name. That of a connection,
+    /// which serves many, must have none.
     pub fn spans_tagged(&self) -> Vec<(String, Vec<String>)> {
         let tags = |span: &SpanData| (span.name.to_string(), span_values(span, ATTRIBUTE));
-        self.spans.iter().map(tags).collect()
+        let (of_connections, of_requests): (Vec<_>, Vec<_>) =
+            self.spans.iter().map(tags).partition(|(name, _)| name == "connection");
+        assert!(of_connections.iter().all(|(_, ids)| ids.is_empty()), "{of_connections:?}");
+        of_requests
     }
 
     /// All values of `session.id` on each log record, by the record's body.

@@ -135,7 +135,7 @@ fn a_call_that_needs_a_session_is_refused_in_terms_of_grpc() {
         (None, "a valid session ID is required: the request has no session ID"),
         (
             Some("a b"),
-            "a valid session ID is required: the session ID (3 bytes) has a byte outside of \
+            "a valid session ID is required: the session ID (3 bytes) has a byte outside \
              [A-Za-z0-9._~:/+=-] (in header x-session-id)",
         ),
     ] {
