@@ -5,6 +5,7 @@ mod carry;
 #[cfg(feature = "tracing-subscriber")]
 mod format;
 pub(crate) mod hint;
+mod open_span;
 mod tag;
 pub(crate) mod versions;
 

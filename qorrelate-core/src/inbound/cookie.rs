@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::source::percent_decoded;
-
 /// The decoded values of the cookies of that name, over all lines: HTTP/2 may split them.
 pub(super) fn values<'a>(
     lines: impl Iterator<Item = &'a [u8]>,
@@ -19,4 +17,10 @@ fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<Cow<'a, [u8]>> {
     let value = pair.trim_ascii().strip_prefix(name)?.strip_prefix(b"=")?;
     let unquoted = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
     Some(percent_decoded(unquoted.unwrap_or(value)))
+}
+
+/// A value as a browser's `encodeURIComponent` wrote it. No ID holds a `%`, so a value that was
+/// never encoded is not changed.
+fn percent_decoded(value: &[u8]) -> Cow<'_, [u8]> {
+    percent_encoding::percent_decode(value).into()
 }

@@ -3,7 +3,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -273,10 +272,4 @@ fn only_value<V: AsRef<[u8]>>(
         return Some(Err(ParseSessionIdError::new(BrokenRule::Conflicting, first.len())));
     }
     Some(rules.parse(first))
-}
-
-/// A value as a browser's `encodeURIComponent` wrote it. No ID holds a `%`, so a value that was
-/// never encoded is not changed.
-pub(super) fn percent_decoded(value: &[u8]) -> Cow<'_, [u8]> {
-    percent_encoding::percent_decode(value).into()
 }

@@ -11,7 +11,7 @@ use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use super::hint::Hint;
-use super::tag::Known;
+use super::open_span::OpenSpan;
 use super::versions::{self, ActiveSpans};
 use crate::current::{Carried, EnteredSpan, carried, enter_span, exit_span};
 use crate::id::SessionId;
@@ -309,13 +309,13 @@ impl Visit for SessionField {
     }
 }
 
-pub(super) fn look_at(span: &Span) -> Known {
+pub(super) fn look_at(span: &Span) -> OpenSpan {
     let known = span.with_subscriber(|(id, dispatch): (&Id, &Dispatch)| {
         let span = dispatch.downcast_ref::<Registry>()?.span(id)?;
         let kept = Kept::with(&span);
         let extensions = span.extensions();
         let declares_field = extensions.get::<DeclaresField>().is_some();
-        Some(Known {
+        Some(OpenSpan {
             is_of_a_request: !matches!(kept, Kept::Nothing),
             has_value: declares_field.then(|| extensions.get::<HasValue>().is_some()),
             own_spans: extensions.get::<OwnSpans>().map(|own| own.0),

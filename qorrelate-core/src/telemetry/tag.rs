@@ -4,7 +4,9 @@ use tracing::Span;
 
 #[cfg(feature = "tracing-subscriber")]
 use super::carry;
-use super::versions::{self, ActiveSpans};
+#[cfg(not(feature = "tracing-subscriber"))]
+use super::open_span::OpenSpan;
+use super::versions;
 use crate::id::SessionId;
 use crate::inbound::ATTRIBUTE;
 
@@ -30,7 +32,7 @@ pub(crate) fn tag_current_span(session: &SessionId, is_inside: bool) {
     #[cfg(feature = "tracing-subscriber")]
     let known = carry::look_at(&span);
     #[cfg(not(feature = "tracing-subscriber"))]
-    let known = Known::default();
+    let known = OpenSpan::default();
     // It was made in a session, and so was tagged when it started; or in a request without.
     if known.is_of_a_request {
         return;
@@ -50,18 +52,6 @@ pub(crate) fn tag_current_span(session: &SessionId, is_inside: bool) {
     }
     #[cfg(feature = "tracing-subscriber")]
     carry::remember(&span, session);
-}
-
-/// What `carry_session` knows of a span that is open.
-#[derive(Debug, Default)]
-pub(super) struct Known {
-    /// It was made in a session, or in a request without one.
-    pub(super) is_of_a_request: bool,
-    /// Whether it has a value for the field `session.id`. `None` if it does not declare it, or if
-    /// `carry_session` has not seen it.
-    pub(super) has_value: Option<bool>,
-    /// The OpenTelemetry spans that it became.
-    pub(super) own_spans: Option<ActiveSpans>,
 }
 
 /// Makes `carry_session` look which OpenTelemetry span each `tracing` span becomes: only a layer that
