@@ -8,6 +8,7 @@ mod inside;
 mod scope;
 mod stack;
 
+#[cfg(any(feature = "opentelemetry_0_32", feature = "opentelemetry_0_33"))]
 pub(crate) use elsewhere::add_reader;
 pub(crate) use inside::{Enter, Inside};
 pub use scope::{InCurrentSession, InSession, SessionGuard, in_current_session};

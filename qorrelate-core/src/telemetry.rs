@@ -4,6 +4,12 @@
 mod carry;
 #[cfg(feature = "tracing-subscriber")]
 mod format;
+#[cfg(any(
+    feature = "client",
+    feature = "opentelemetry_0_32",
+    feature = "opentelemetry_0_33",
+    feature = "tracing-subscriber",
+))]
 pub(crate) mod hint;
 mod open_span;
 mod tag;

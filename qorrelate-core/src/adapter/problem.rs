@@ -75,6 +75,7 @@ impl MissingSessionId {
     }
 
     /// The outcome of a request that has this one in its extensions, if any; else the current one.
+    #[cfg(any(feature = "actix-web", feature = "axum"))]
     pub(crate) fn outcome_of(
         extension: Option<&SessionIdOutcome>,
     ) -> Result<SessionIdOutcome, Self> {

@@ -12,10 +12,7 @@ static READERS: RwLock<Vec<Reader>> = RwLock::new(Vec::new());
 static HAS_READERS: AtomicBool = AtomicBool::new(false);
 
 /// Asks this reader too from now on, where the stack of the thread is empty.
-#[cfg_attr(
-    not(any(feature = "opentelemetry_0_32", feature = "opentelemetry_0_33")),
-    allow(dead_code, reason = "only OpenTelemetry contexts are read")
-)]
+#[cfg(any(feature = "opentelemetry_0_32", feature = "opentelemetry_0_33"))]
 pub(crate) fn add_reader(reader: Reader) {
     READERS.write().unwrap_or_else(PoisonError::into_inner).push(reader);
     HAS_READERS.store(true, Ordering::Release);
