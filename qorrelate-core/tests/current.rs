@@ -143,6 +143,17 @@ fn the_same_session_entered_twice_lasts_until_both_guards_are_dropped() {
 }
 
 #[test]
+fn the_outer_session_comes_back_whatever_the_order_of_the_guards() {
+    let outer = id("outer").enter();
+    let (a, b) = (id("a").enter(), id("b").enter());
+    drop(a);
+    drop(b);
+    assert_eq!(current().as_deref(), Some("outer"));
+    drop(outer);
+    assert_eq!(current(), None);
+}
+
+#[test]
 fn a_task_is_given_the_session_that_is_current_where_it_is_made() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {

@@ -11,18 +11,24 @@ mod request;
 
 use head::Head;
 use lines::Lines;
-use opentelemetry_0_33::trace::TracerProvider;
+use opentelemetry_0_33::Context;
+use opentelemetry_0_33::trace::{
+    SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, TracerProvider,
+};
 use opentelemetry_sdk_0_33::trace::SdkTracerProvider;
 use qorrelate_core::adapter::Settings;
 use qorrelate_core::carry_session;
 use request::handle;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
 
 #[test]
 fn a_missing_sampler_is_said_once() {
     let lines = Lines::default();
     let provider = SdkTracerProvider::builder().build();
-    let to_opentelemetry = tracing_opentelemetry::layer().with_tracer(provider.tracer("tests"));
+    let to_opentelemetry = tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("tests"))
+        .with_filter(filter_fn(|metadata| metadata.name() != "hidden"));
     let subscriber = tracing_subscriber::registry()
         .with(carry_session(to_opentelemetry))
         .with(tracing_subscriber::fmt::layer().with_writer(lines.clone()));
@@ -30,6 +36,20 @@ fn a_missing_sampler_is_said_once() {
     tracing::subscriber::with_default(subscriber, || {
         tracing::info_span!("start-up").in_scope(|| ());
         assert_eq!(hints(), 0, "no session yet");
+
+        let remote = SpanContext::new(
+            TraceId::from(1),
+            SpanId::from(1),
+            TraceFlags::SAMPLED,
+            true,
+            TraceState::NONE,
+        );
+        let attached = Context::new().with_remote_span_context(remote).attach();
+        let hidden = tracing::info_span!("hidden");
+        handle(&Settings::new(), Head("abc"), || hidden.in_scope(|| ()));
+        assert_eq!(hints(), 0, "the active span is another service's");
+        drop(attached);
+
         for _ in 0..2 {
             handle(&Settings::new(), Head("abc"), || {
                 tracing::info_span!("request").in_scope(|| ())

@@ -213,6 +213,38 @@ fn a_request_span_that_is_not_exported_leaves_that_of_the_connection_alone() {
     assert_eq!(telemetry.tags(), [once("work"), none("connection")].concat());
 }
 
+/// axum-tracing-opentelemetry gives its span the context that the global propagator extracted.
+#[test]
+fn a_request_span_whose_parent_context_has_the_session_is_tagged_once() {
+    use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+    for field in [true, false] {
+        let telemetry = Telemetry::new();
+        telemetry.with_tracing(true, || {
+            let span = match field {
+                true => tracing::info_span!("request", session.id = Empty),
+                false => tracing::info_span!("request"),
+            };
+            let session = OtelContext::new().with_session_id("abc".parse().unwrap());
+            span.set_parent(session).unwrap();
+            span.in_scope(|| handle_request_with(&inside()));
+        });
+        assert_eq!(telemetry.tags(), once("request"), "{field}");
+    }
+}
+
+#[test]
+fn the_span_of_another_library_that_is_active_is_not_the_one_of_tracing() {
+    let telemetry = Telemetry::new();
+    telemetry.with_tracing(true, || {
+        tracing::info_span!("request").in_scope(|| {
+            let tracer = telemetry.provider.tracer("another library");
+            tracer.in_span("theirs", |_| handle_request_with(&inside()));
+        });
+    });
+    assert_eq!(telemetry.tags()[0], none("theirs")[0]);
+}
+
 #[test]
 fn a_task_in_the_request_span_is_in_its_session() {
     for context_activation in [true, false] {

@@ -11,10 +11,11 @@ use actix_web::{App, HttpServer, web};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::logs::{SdkLoggerProvider, SimpleLogProcessor};
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use qorrelate_actix::opentelemetry_0_33::{SessionLogProcessor, SessionSampler};
 use qorrelate_actix::{
-    SessionId, SessionIdMiddleware, SessionLogProcessor, SessionRootSpanBuilder, SessionSampler,
+    SessionFormat, SessionId, SessionIdMiddleware, SessionRootSpanBuilder, carry_session,
 };
 use tracing::{info, instrument};
 use tracing_actix_web::TracingLogger;
@@ -76,23 +77,30 @@ fn set_up_telemetry() -> Result<(), TryInitError> {
         .build();
     let logs = SdkLoggerProvider::builder()
         .with_resource(resource)
-        // Before the exporter, which takes a record as it is by then.
-        .with_log_processor(SessionLogProcessor::new())
-        .with_simple_exporter(opentelemetry_stdout::LogExporter::default())
+        // Around the processor that exports: it tags each record on its way there.
+        .with_log_processor(SessionLogProcessor::new(SimpleLogProcessor::new(
+            opentelemetry_stdout::LogExporter::default(),
+        )))
         .build();
 
     let what = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
     tracing_subscriber::registry()
         .with(what.from_env_lossy())
-        .with(fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()))
         .with(
+            fmt::layer()
+                .with_writer(io::stderr)
+                .with_ansi(io::stderr().is_terminal())
+                .map_event_format(SessionFormat::new),
+        )
+        // Around the layer for OpenTelemetry: each span keeps its session, in spawned tasks too.
+        .with(carry_session(
             tracing_opentelemetry::layer()
                 .with_tracer(spans.tracer("example-actix"))
                 // Less to read on stdout; for no other reason.
                 .with_location(false)
                 .with_threads(false)
                 .with_tracked_inactivity(false),
-        )
+        ))
         .with(OpenTelemetryTracingBridge::new(&logs))
         .try_init()
 }

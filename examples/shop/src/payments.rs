@@ -12,6 +12,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::{App, HttpResponse, HttpServer, ResponseError, rt, web};
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
+use qorrelate_actix::opentelemetry_0_33::server_timing;
 use qorrelate_actix::{ServerTimingMiddleware, SessionId, SessionIdMiddleware};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -40,7 +41,7 @@ pub(crate) fn serve(
                 // actix-web builds the app once on each of its worker threads: the place to claim them.
                 workers.claim_thread();
                 App::new()
-                    .wrap(ServerTimingMiddleware::new())
+                    .wrap(ServerTimingMiddleware::new(server_timing))
                     .wrap(TracingLogger::<ChargeSpan>::new())
                     // The last wrap is the outermost: the session is known before the request's span starts.
                     .wrap(SessionIdMiddleware::new())

@@ -21,7 +21,8 @@ use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::logs::{BatchConfigBuilder as LogBatchConfig, BatchLogProcessor};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use opentelemetry_sdk::trace::{BatchConfigBuilder as SpanBatchConfig, BatchSpanProcessor};
-use qorrelate_tower::{SessionLogProcessor, SessionSampler};
+use qorrelate_tower::carry_session;
+use qorrelate_tower::opentelemetry_0_33::{SessionLogProcessor, SessionSampler};
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Subscriber};
 use tracing_subscriber::filter::Targets;
@@ -82,16 +83,16 @@ impl Telemetry {
         }
         let logs = SdkLoggerProvider::builder()
             .with_resource(resource)
-            // Before the one that exports, which takes the record as it is by then.
-            .with_log_processor(SessionLogProcessor::new())
-            .with_log_processor(
+            // Around the one that exports: it tags each record on its way there.
+            .with_log_processor(SessionLogProcessor::new(
                 BatchLogProcessor::builder(exporter).with_batch_config(batches.build()).build(),
-            )
+            ))
             .build();
 
         let subscriber = Registry::default()
             .with(text())
-            .with(
+            // Each span keeps its session, in spawned tasks too.
+            .with(carry_session(
                 tracing_opentelemetry::layer()
                     .with_tracer(spans.tracer("shop"))
                     // The viewer shows what the shop did, not where in its source or on which thread.
@@ -100,7 +101,7 @@ impl Telemetry {
                     .with_target(false)
                     .with_tracked_inactivity(false)
                     .with_filter(exported()),
-            )
+            ))
             .with(OpenTelemetryTracingBridge::new(&logs).with_filter(exported()));
         Ok(Self { dispatch: Dispatch::new(subscriber), spans, logs })
     }

@@ -282,8 +282,8 @@ fn hint_if_sampler_is_missing() {
     if IS_KNOWN.load(Ordering::Relaxed) || !matches!(carried(), Carried::Session(_)) {
         return;
     }
-    IS_KNOWN.store(true, Ordering::Relaxed);
-    if versions::is_sampler_missing() {
+    let Some(is_missing) = versions::is_sampler_missing() else { return };
+    if !IS_KNOWN.swap(true, Ordering::Relaxed) && is_missing {
         tracing::warn!(
             target: "qorrelate",
             "there is no SessionSampler in the OpenTelemetry set-up: spans are not tagged with \

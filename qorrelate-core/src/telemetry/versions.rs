@@ -133,16 +133,16 @@ macro_rules! versions {
             false
         }
 
-        /// Whether a span is active that no `SessionSampler` was asked about.
+        /// Whether a span is active that no `SessionSampler` was asked about. `None` if none is active.
         #[cfg(feature = "tracing-subscriber")]
-        pub(crate) fn is_sampler_missing() -> bool {
+        pub(crate) fn is_sampler_missing() -> Option<bool> {
             $(
                 #[cfg(feature = $feature)]
-                if $module::active_span::active_span().is_some() && !$module::sampler::has_run() {
-                    return true;
+                if $module::active_span::active_span().is_some() {
+                    return Some(!$module::sampler::has_run());
                 }
             )*
-            false
+            None
         }
     };
 }

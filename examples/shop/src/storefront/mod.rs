@@ -19,6 +19,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, KeyValue};
+use qorrelate_tower::opentelemetry_0_33::server_timing;
 use qorrelate_tower::{ServerTimingLayer, SessionIdLayer, SessionMakeSpan};
 use tokio_util::sync::CancellationToken;
 use tower_http::trace::TraceLayer;
@@ -68,7 +69,7 @@ fn app(neighbours: &Neighbours) -> Result<Router, Box<dyn Error + Send + Sync>> 
             // The first is the outermost: the session is known before the request's span starts.
             SessionIdLayer::new(),
             TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()),
-            ServerTimingLayer::new(),
+            ServerTimingLayer::new(server_timing),
         ));
     // The page and its files have no session yet, and are nobody's business in a trace.
     let page = Router::new()

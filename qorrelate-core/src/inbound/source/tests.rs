@@ -120,3 +120,11 @@ fn what_holds_credentials_is_no_source() {
         assert_eq!(error.reason(), InvalidSettingReason::Secret, "{name}");
     }
 }
+
+#[test]
+fn a_search_in_no_sources_is_refused() {
+    let error = crate::inbound::Search::<http::HeaderName>::new().sources([]).unwrap_err();
+    assert_eq!(error.reason(), InvalidSettingReason::Empty);
+    assert_eq!(error.to_string(), "the list of sources is empty");
+    assert_eq!(format!("{error:?}"), "InvalidSetting(the list of sources is empty)");
+}
