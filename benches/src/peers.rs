@@ -1,6 +1,5 @@
 //! What people write themselves, to be measured beside.
 
-use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,7 +8,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use opentelemetry::context::{FutureExt, WithContext};
 use opentelemetry::global;
 use opentelemetry::propagation::Injector;
-use pin_project_lite::pin_project;
 use tower_service::Service;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -55,57 +53,6 @@ fn id_of<B>(request: &Request<B>) -> Option<Arc<str>> {
     let is_id = (1..=128).contains(&value.len())
         && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/+=".contains(&byte));
     is_id.then(|| Arc::from(value))
-}
-
-/// The least that has to be done: the header is looked up and copied, the copy becomes a value of the
-/// OpenTelemetry context, and that is current while the inner service is called and polled. Nothing is
-/// checked but that the value is a string, no span is tagged, and no response body is in the session.
-#[derive(Debug, Clone)]
-pub(crate) struct Least<S> {
-    inner: S,
-    header: HeaderName,
-}
-
-impl<S> Least<S> {
-    pub(crate) const fn new(inner: S) -> Self {
-        Self { inner, header: HeaderName::from_static("x-session-id") }
-    }
-}
-
-impl<S: Service<Request<B>>, B> Service<Request<B>> for Least<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = LeastFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let id = request.headers().get(&self.header).and_then(|value| value.to_str().ok());
-        let context = id.map(|id| opentelemetry::Context::current_with_value(Id(Arc::from(id))));
-        let _guard = context.clone().map(opentelemetry::Context::attach);
-        LeastFuture { inner: self.inner.call(request), context }
-    }
-}
-
-pin_project! {
-    #[derive(Debug)]
-    pub(crate) struct LeastFuture<F> {
-        #[pin]
-        inner: F,
-        context: Option<opentelemetry::Context>,
-    }
-}
-
-impl<F: Future> Future for LeastFuture<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let _guard = this.context.clone().map(opentelemetry::Context::attach);
-        this.inner.poll(cx)
-    }
 }
 
 /// What reqwest-tracing 0.7.1 does to a request that it sends (`src/otel.rs`): its own is private, and

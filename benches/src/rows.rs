@@ -24,7 +24,7 @@ pub fn sections() -> Vec<(&'static str, Vec<Row>)> {
         ("one span of the OpenTelemetry SDK, beside the sampler alone", telemetry::spans()),
         ("one span of `tracing`, with the six fields of a request", telemetry::tracing_spans()),
         ("one log record of the OpenTelemetry SDK", telemetry::logs()),
-        ("a `tracing` span entered and left", telemetry::entering()),
+        ("a `tracing` span, and what it carries", telemetry::entering()),
         ("one line of `tracing_subscriber::fmt`", telemetry::lines()),
         ("added to a client's request, beside an injected `traceparent`", client::rows()),
         ("W3C Baggage read, beside the SDK", parsers::baggage()),

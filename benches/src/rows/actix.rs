@@ -46,7 +46,7 @@ pub(super) fn rows() -> Vec<Row> {
         })
         .on_top_of(valid)
         .beside(PEER)
-        .goal(Goal::AtMost(2080, 5)),
+        .goal(Goal::AtMost(1400, 1)),
         Row::ours("actix.absent", "header absent", || served(SessionIdMiddleware::new(), absent()))
             .on_top_of(|| bare(absent()))
             .beside(PEER),

@@ -13,9 +13,8 @@ use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{
     self, Sampler, SdkTracer, SdkTracerProvider, ShouldSample, SpanData, SpanProcessor,
 };
-use qorrelate_core::{
-    SessionFormat, SessionId, SessionLogProcessor, SessionSampler, carry_session,
-};
+use qorrelate_core::opentelemetry_0_33::{SessionLogProcessor, SessionSampler};
+use qorrelate_core::{SessionFormat, SessionId, carry_session};
 use tracing::Span;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::filter::LevelFilter;
@@ -138,24 +137,23 @@ fn tracer(sampler: impl ShouldSample + 'static) -> SdkTracer {
 pub(super) fn logs() -> Vec<Row> {
     const PEER: &str = "log.none";
     vec![
-        Row::peer(PEER, "no processor of ours, in a session", || log(None, true)).beside(PEER),
-        Row::ours("log.session-log-processor", "`SessionLogProcessor`, in a session", || {
-            log(Some(SessionLogProcessor::new()), true)
-        })
+        Row::peer(PEER, "a processor that exports, in a session", || log(Nothing, true))
+            .beside(PEER),
+        Row::ours(
+            "log.session-log-processor",
+            "`SessionLogProcessor` around it, in a session",
+            || log(SessionLogProcessor::new(Nothing), true),
+        )
         .beside(PEER),
-        Row::ours("log.no-session", "`SessionLogProcessor`, in no session", || {
-            log(Some(SessionLogProcessor::new()), false)
+        Row::ours("log.no-session", "`SessionLogProcessor` around it, in no session", || {
+            log(SessionLogProcessor::new(Nothing), false)
         })
         .beside(PEER),
     ]
 }
 
-fn log(processor: Option<SessionLogProcessor>, in_session: bool) -> Box<dyn Measured> {
-    let mut builder = SdkLoggerProvider::builder();
-    if let Some(processor) = processor {
-        builder = builder.with_log_processor(processor);
-    }
-    let provider = builder.with_log_processor(Nothing).build();
+fn log(processor: impl LogProcessor + 'static, in_session: bool) -> Box<dyn Measured> {
+    let provider = SdkLoggerProvider::builder().with_log_processor(processor).build();
     let logger = provider.logger("benches");
     let session = in_session.then(|| id().enter());
     measured(
@@ -198,16 +196,25 @@ impl LogProcessor for Nothing {
 }
 
 pub(super) fn entering() -> Vec<Row> {
-    const PEER: &str = "enter.none";
+    const ENTER: &str = "enter.none";
+    const SPAN: &str = "make.none";
     vec![
-        Row::peer(PEER, "tracing-opentelemetry's layer", || {
+        Row::peer(ENTER, "a span entered and left: tracing-opentelemetry's layer", || {
             enter(to_opentelemetry(Sampler::AlwaysOn))
         })
-        .beside(PEER),
+        .beside(ENTER),
         Row::ours("enter.carry-session", "`carry_session` around it", || {
             enter(carry_session(to_opentelemetry(Sampler::AlwaysOn)))
         })
-        .beside(PEER),
+        .beside(ENTER),
+        Row::peer(SPAN, "a span made, entered, left and closed, in a session", || {
+            make(to_opentelemetry(Sampler::AlwaysOn))
+        })
+        .beside(SPAN),
+        Row::ours("make.carry-session", "`carry_session` around it", || {
+            make(carry_session(to_opentelemetry(Sampler::AlwaysOn)))
+        })
+        .beside(SPAN),
     ]
 }
 
@@ -224,6 +231,20 @@ fn enter(layer: impl Layer<Registry> + Send + Sync) -> Box<dyn Measured> {
     )
 }
 
+/// Makes a span in a session, as its child of another one.
+fn make(layer: impl Layer<Registry> + Send + Sync) -> Box<dyn Measured> {
+    let default = subscribed(layer);
+    let session = id().enter();
+    let request = tracing::info_span!("request").entered();
+    measured(
+        || (),
+        move |()| {
+            let _ = (&default, &session, &request);
+            drop(tracing::info_span!("work").entered());
+        },
+    )
+}
+
 fn to_opentelemetry(sampler: impl ShouldSample + 'static) -> impl Layer<Registry> + Send + Sync {
     tracing_opentelemetry::layer().with_tracer(tracer(sampler))
 }
@@ -236,7 +257,8 @@ pub(super) fn lines() -> Vec<Row> {
         Row::ours("line.text-session", "text, `SessionFormat` around it, in a session", || {
             line(SessionFormat::new(text()), true)
         })
-        .beside(PEER),
+        .beside(PEER)
+        .goal(Goal::Times(1.25)),
         Row::ours("line.no-session", "text, `SessionFormat` around it, in no session", || {
             line(SessionFormat::new(text()), false)
         })

@@ -7,7 +7,7 @@
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::future::{Ready, poll_fn, ready};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use http_body::Body;
 use http_body_util::Full;
 use http_body_util::combinators::UnsyncBoxBody;
 use opentelemetry_sdk::trace::{Sampler, ShouldSample};
-use qorrelate_core::SessionSampler;
+use qorrelate_core::opentelemetry_0_33::SessionSampler;
 use qorrelate_tower::{SessionId, SessionIdLayer, Source};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_layer::Layer;
@@ -24,7 +24,7 @@ use tower_service::Service;
 
 use super::ID;
 use super::telemetry::{self, request_span};
-use crate::peers::{ByHand, Least};
+use crate::peers::ByHand;
 use crate::row::{Goal, Measured, Row, finish, measured};
 
 const PEER: &str = "tower.request-id";
@@ -52,28 +52,41 @@ pub(super) fn rows() -> Vec<Row> {
         })
         .on_top_of(valid)
         .beside(PEER),
-        Row::peer("tower.least", "the least: look-up, a copy, context, for call and poll", || {
-            served(Least::new(Handler(no_op)), self::valid())
-        })
-        .on_top_of(valid)
-        .beside(PEER),
-        Row::peer("tower.least-absent", "the least, header absent", || {
-            served(Least::new(Handler(no_op)), absent())
-        })
-        .on_top_of(|| served(Handler(no_op), absent()))
-        .beside(PEER),
         Row::ours("tower.valid", "`SessionIdLayer`, valid ID", || {
             served(layer().layer(Handler(no_op)), self::valid())
         })
         .on_top_of(valid)
         .beside(PEER)
-        .goal(Goal::AtMost(2080, 5)),
+        .goal(Goal::AtMost(1400, 1)),
         Row::ours("tower.absent", "header absent", || {
             served(layer().layer(Handler(no_op)), absent())
         })
         .on_top_of(|| served(Handler(no_op), absent()))
         .beside(PEER)
-        .goal(Goal::AtMost(250, 0)),
+        .goal(Goal::AtMost(350, 0)),
+        Row::ours("tower.poll", "one more poll of the service's future, in a session", || {
+            served(layer().layer(Pending(2)), self::valid())
+        })
+        .on_top_of(|| served(layer().layer(Pending(1)), self::valid()))
+        .beside(PEER)
+        .goal(Goal::AtMost(60, 0)),
+        Row::ours(
+            "tower.context",
+            "valid ID, in OpenTelemetry's context too (call and poll)",
+            || {
+                let layer = layer().opentelemetry_0_33_context(true);
+                served(layer.layer(Handler(no_op)), self::valid())
+            },
+        )
+        .on_top_of(valid)
+        .beside(PEER)
+        .goal(Goal::AtMost(2400, 4)),
+        Row::ours("tower.extension", "valid ID, in the request's extensions too", || {
+            let layer = layer().insert_extension(true);
+            served(layer.layer(Handler(no_op)), self::valid())
+        })
+        .on_top_of(valid)
+        .beside(PEER),
         Row::ours("tower.malformed-129", "malformed, 129 bytes", || {
             served(layer().layer(Handler(no_op)), malformed(129))
         })
@@ -258,6 +271,42 @@ where
 
     fn call(&mut self, request: Request<()>) -> Self::Future {
         ready(Ok((self.0)(request)))
+    }
+}
+
+/// A service that answers nothing after so many polls that were too early.
+#[derive(Debug, Clone, Copy)]
+struct Pending(u32);
+
+impl Service<Request<()>> for Pending {
+    type Response = Response<()>;
+    type Error = Infallible;
+    type Future = PendingFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> PendingFuture {
+        drop(request);
+        PendingFuture(self.0)
+    }
+}
+
+#[derive(Debug)]
+struct PendingFuture(u32);
+
+impl Future for PendingFuture {
+    type Output = Result<Response<()>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.0.checked_sub(1) {
+            Some(left) => {
+                self.0 = left;
+                Poll::Pending
+            }
+            None => Poll::Ready(Ok(Response::new(()))),
+        }
     }
 }
 

@@ -16,10 +16,11 @@ use http::HeaderName;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_otlp::{LogExporter, SpanExporter, WithExportConfig};
-use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::logs::{BatchLogProcessor, SdkLoggerProvider};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use qorrelate_actix::SessionIdMiddleware;
-use qorrelate_tower::{SessionIdLayer, SessionLogProcessor, SessionSampler};
+use qorrelate_tower::SessionIdLayer;
+use qorrelate_tower::opentelemetry_0_33::{SessionLogProcessor, SessionSampler};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
 use tracing_actix_web::TracingLogger;
@@ -53,12 +54,14 @@ fn export(url: &str, tagged: bool) -> Result<()> {
     let spans = SpanExporter::builder().with_http().with_endpoint(format!("{url}/v1/traces"));
     let logs = LogExporter::builder().with_http().with_endpoint(format!("{url}/v1/logs"));
     let mut tracers = SdkTracerProvider::builder().with_batch_exporter(spans.build()?);
-    let mut loggers = SdkLoggerProvider::builder();
-    if tagged {
+    let batches = BatchLogProcessor::builder(logs.build()?).build();
+    let loggers = SdkLoggerProvider::builder();
+    let loggers = if tagged {
         tracers = tracers.with_sampler(SessionSampler::default());
-        loggers = loggers.with_log_processor(SessionLogProcessor::new());
-    }
-    let loggers = loggers.with_batch_exporter(logs.build()?).build();
+        loggers.with_log_processor(SessionLogProcessor::new(batches)).build()
+    } else {
+        loggers.with_log_processor(batches).build()
+    };
     tracing_subscriber::registry()
         .with(tracing_subscriber::filter::LevelFilter::INFO)
         .with(tracing_opentelemetry::layer().with_tracer(tracers.build().tracer("server")))
