@@ -19,16 +19,19 @@ use axum::body::Body;
 use axum::error_handling::HandleErrorLayer;
 use axum::extract::Request;
 use axum::http::{HeaderName, Response, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::routing::get;
 use bytes::Bytes;
 use common::{SEQUENCE, Sent, one_thread, over_each_protocol, reports};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use opentelemetry::trace::FutureExt;
 use qorrelate_tests::client::{Connection, Protocol, get as get_once};
 use qorrelate_tests::peer::Peer;
 use qorrelate_tests::server::serve_axum;
 use qorrelate_tests::telemetry::{Telemetry, span_values};
+use qorrelate_tower::opentelemetry_0_33::SessionContextExt;
 use qorrelate_tower::{
     ATTRIBUTE, PropagateSessionIdLayer, RequireSessionIdLayer, ServerTimingLayer, SessionId,
     SessionIdLayer, SessionIdOutcome, SessionMakeSpan,
@@ -416,6 +419,58 @@ fn every_service_is_as_ready_as_the_one_inside() {
     check(PropagateSessionIdLayer::to_any_host().layer(Stages::default()));
 }
 
+// What hands a request to another task, and what is in a session itself.
+
+#[test]
+fn a_request_that_is_handed_to_another_task_has_its_session_in_the_extensions() {
+    async fn hands_over(request: Request, next: Next) -> axum::response::Response {
+        tokio::spawn(next.run(request)).await.unwrap()
+    }
+    async fn handler(outcome: SessionIdOutcome, extracted: Option<SessionId>) -> String {
+        assert_eq!(outcome.session_id(), extracted.as_ref());
+        format!("{} {}", outcome.as_str(), extracted.as_ref().map_or("-", SessionId::as_str))
+    }
+    async fn needs(id: SessionId) -> String {
+        id.to_string()
+    }
+
+    let _alone = alone();
+    let app = Router::new()
+        .route("/", get(handler))
+        .route("/needs", get(needs))
+        .layer((SessionIdLayer::new().insert_extension(true), middleware::from_fn(hands_over)));
+    let server = one_thread(app);
+    over_each_protocol(server.address, |sent, status, body| {
+        assert_eq!(status, 200);
+        let id = sent.session();
+        assert_eq!(body, format!("{} {}", sent.outcome(), id.as_deref().unwrap_or("-")));
+    });
+    common::block_on(async {
+        let mut connection = Connection::open(server.address, Protocol::Http2).await;
+        for sent in SEQUENCE {
+            let (status, body) = connection.get("/needs", &sent.headers()).await;
+            match sent.session() {
+                Some(id) => assert_eq!((status, &*body), (200, id.as_bytes())),
+                None => assert_eq!(status, 400, "{body:?}"),
+            }
+        }
+    });
+}
+
+#[test]
+fn a_session_that_is_current_around_the_layer_is_no_requests() {
+    async fn in_a_session(request: Request, next: Next) -> axum::response::Response {
+        let id: SessionId = "of-the-server".parse().unwrap();
+        let context = opentelemetry::Context::current().with_session_id(id.clone());
+        id.scope(next.run(request).with_context(context)).await
+    }
+
+    let _alone = alone();
+    let app = whose_app().layer((middleware::from_fn(in_a_session), SessionIdLayer::new()));
+    let server = one_thread(app);
+    over_each_protocol(server.address, must_be_its_own);
+}
+
 // CatchPanic.
 
 #[test]
@@ -665,9 +720,8 @@ fn every_try_of_a_call_has_the_session_once() {
     let calls = async move |request: Request| {
         let mut client = client.clone();
         let mut call = http::Request::get(uri).body(String::new()).unwrap();
-        // Copied, as those do who hand headers on by hand.
-        if let Some(value) = request.headers().get("x-session-id") {
-            call.headers_mut().insert("x-session-id", value.clone());
+        if request.headers().contains_key("x-session-id") {
+            call.headers_mut().insert("x-session-id", "stale".parse().unwrap());
         }
         client.ready().await.unwrap().call(call).await.unwrap().status().to_string()
     };
