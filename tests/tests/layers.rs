@@ -34,7 +34,7 @@ use qorrelate_tests::telemetry::{Telemetry, span_values};
 use qorrelate_tower::opentelemetry_0_33::SessionContextExt;
 use qorrelate_tower::{
     ATTRIBUTE, PropagateSessionIdLayer, RequireSessionIdLayer, ServerTimingLayer, SessionId,
-    SessionIdLayer, SessionIdOutcome, SessionMakeSpan,
+    SessionIdLayer, SessionIdOutcome, SessionMakeSpan, Source,
 };
 use tokio::sync::Semaphore;
 use tower::retry::{Policy, RetryLayer};
@@ -417,6 +417,51 @@ fn every_service_is_as_ready_as_the_one_inside() {
     check(RequireSessionIdLayer::new().layer(Stages::default()));
     check(ServerTimingLayer::new(|| None).layer(Stages::default()));
     check(PropagateSessionIdLayer::to_any_host().layer(Stages::default()));
+}
+
+// One of our layers inside of another.
+
+#[test]
+fn a_layer_inside_of_another_adds_what_the_outer_one_does_not_find() {
+    let other = || SessionIdLayer::new().sources([Source::header("x-other")]).unwrap();
+    let _alone = alone();
+    for (app, both) in [
+        (whose_app().layer((SessionIdLayer::new(), other())), "carol"),
+        (whose_app().layer((other(), SessionIdLayer::new())), "alice"),
+        // Each in a call of its own, and with what is taken from the extensions.
+        (whose_app().layer(other()).layer(SessionIdLayer::new()), "carol"),
+        (
+            whose_app().layer((
+                SessionIdLayer::new().insert_extension(true),
+                other().insert_extension(true),
+            )),
+            "carol",
+        ),
+    ] {
+        let server = one_thread(app.route("/outside", get(common::outside)));
+        over_each_protocol(server.address, must_be_its_own);
+        common::block_on(async {
+            for protocol in [Protocol::Http1, Protocol::Http2] {
+                let mut connection = Connection::open(server.address, protocol).await;
+                for (headers, session) in [
+                    (vec![("x-session-id", "alice")], "alice"),
+                    (vec![("x-other", "carol")], "carol"),
+                    (vec![("x-session-id", "alice"), ("x-other", "carol")], both),
+                    (vec![], "-"),
+                    (vec![("x-session-id", "not an ID"), ("x-other", "carol")], "carol"),
+                    (vec![("x-session-id", "alice"), ("x-other", "not an ID")], "alice"),
+                    (vec![("x-session-id", "not an ID"), ("x-other", "not an ID")], "-"),
+                ] {
+                    let headers: Vec<_> =
+                        headers.iter().map(|&(name, value)| (name, value.as_bytes())).collect();
+                    let (_, body) = connection.get("/", &headers).await;
+                    assert_eq!(body, common::in_session(session), "{headers:?}");
+                    let (_, left) = connection.get("/outside", &headers).await;
+                    assert_eq!(left, common::NOTHING, "{headers:?}");
+                }
+            }
+        });
+    }
 }
 
 // What hands a request to another task, and what is in a session itself.
