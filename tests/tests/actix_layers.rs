@@ -127,15 +127,34 @@ fn a_middleware_inside_of_another_adds_what_the_outer_one_does_not_find() {
                     .wrap(other())
                     .route(web::get().to(whose))
             )
+            .service(
+                // What the outer one puts into the extensions, the inner one keeps true.
+                web::resource("/extension-outside")
+                    .wrap(other())
+                    .wrap(SessionIdMiddleware::new().insert_extension(true))
+                    .route(web::get().to(whose))
+            )
+            .service(
+                web::resource("/extension-inside")
+                    .wrap(other().insert_extension(true))
+                    .wrap(SessionIdMiddleware::new())
+                    .route(web::get().to(whose))
+            )
             .route("/outside", web::get().to(outside))
     );
-    for path in ["/other-inside", "/other-outside"] {
+    let paths = [
+        ("/other-inside", "carol"),
+        ("/other-outside", "alice"),
+        ("/extension-outside", "carol"),
+        ("/extension-inside", "carol"),
+    ];
+    for (path, _) in paths {
         to(&server, path, must_be_its_own);
     }
     common::block_on(async {
         for protocol in [Protocol::Http1, Protocol::Http2] {
             let mut connection = Connection::open(server.address, protocol).await;
-            for (path, both) in [("/other-inside", "carol"), ("/other-outside", "alice")] {
+            for (path, both) in paths {
                 for (headers, session) in [
                     (vec![("x-session-id", "alice")], "alice"),
                     (vec![("x-other", "carol")], "carol"),

@@ -423,17 +423,28 @@ fn every_service_is_as_ready_as_the_one_inside() {
 
 #[test]
 fn a_layer_inside_of_another_adds_what_the_outer_one_does_not_find() {
+    /// In another task nothing is current.
+    async fn extracted(id: Option<SessionId>) -> String {
+        assert_eq!(SessionId::current(), None);
+        reports(id.as_ref(), id.as_ref())
+    }
+
     let other = || SessionIdLayer::new().sources([Source::header("x-other")]).unwrap();
     let _alone = alone();
     for (app, both) in [
         (whose_app().layer((SessionIdLayer::new(), other())), "carol"),
         (whose_app().layer((other(), SessionIdLayer::new())), "alice"),
-        // Each in a call of its own, and with what is taken from the extensions.
+        // Each in a call of its own.
         (whose_app().layer(other()).layer(SessionIdLayer::new()), "carol"),
+        // What the outer one puts into the extensions, the inner one keeps true.
+        (whose_app().layer((SessionIdLayer::new().insert_extension(true), other())), "carol"),
+        (whose_app().layer((SessionIdLayer::new(), other().insert_extension(true))), "carol"),
+        // Also that of the outer one, for another task.
         (
-            whose_app().layer((
-                SessionIdLayer::new().insert_extension(true),
+            Router::new().route("/", get(extracted)).layer((
+                SessionIdLayer::new(),
                 other().insert_extension(true),
+                middleware::from_fn(hands_over),
             )),
             "carol",
         ),
@@ -464,13 +475,14 @@ fn a_layer_inside_of_another_adds_what_the_outer_one_does_not_find() {
     }
 }
 
+async fn hands_over(request: Request, next: Next) -> axum::response::Response {
+    tokio::spawn(next.run(request)).await.unwrap()
+}
+
 // What hands a request to another task, and what is in a session itself.
 
 #[test]
 fn a_request_that_is_handed_to_another_task_has_its_session_in_the_extensions() {
-    async fn hands_over(request: Request, next: Next) -> axum::response::Response {
-        tokio::spawn(next.run(request)).await.unwrap()
-    }
     async fn handler(outcome: SessionIdOutcome, extracted: Option<SessionId>) -> String {
         assert_eq!(outcome.session_id(), extracted.as_ref());
         format!("{} {}", outcome.as_str(), extracted.as_ref().map_or("-", SessionId::as_str))
