@@ -108,9 +108,7 @@ where
         if let Some(name) = self.settings.header_not_trusted() {
             remove_header(&mut request, name);
         }
-        if self.settings.inserts_extension()
-            && let Some(outcome) = session.outcome()
-        {
+        if let Some(outcome) = session.outcome_to_insert() {
             insert(&mut request.extensions_mut(), outcome);
         }
         let future = {
@@ -143,11 +141,11 @@ fn remove_header(request: &mut ServiceRequest, name: &HeaderName) {
 }
 
 /// The ID by itself too: what takes a `ReqData<SessionId>` need not know of outcomes.
-fn insert(extensions: &mut Extensions, outcome: &SessionIdOutcome) {
+fn insert(extensions: &mut Extensions, outcome: SessionIdOutcome) {
     if let Some(id) = outcome.session_id() {
         extensions.insert(id.clone());
     }
-    extensions.insert(outcome.clone());
+    extensions.insert(outcome);
 }
 
 pin_project! {

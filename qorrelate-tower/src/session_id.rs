@@ -96,9 +96,7 @@ where
         if let Some(name) = self.settings.header_not_trusted() {
             request.headers_mut().remove(name);
         }
-        if self.settings.inserts_extension()
-            && let Some(outcome) = session.outcome()
-        {
+        if let Some(outcome) = session.outcome_to_insert() {
             insert(request.extensions_mut(), outcome);
         }
         let future = {
@@ -113,11 +111,11 @@ where
 }
 
 /// The ID by itself too: what takes an `Extension<SessionId>` need not know of outcomes.
-fn insert(extensions: &mut Extensions, outcome: &SessionIdOutcome) {
+fn insert(extensions: &mut Extensions, outcome: SessionIdOutcome) {
     if let Some(id) = outcome.session_id() {
         extensions.insert(id.clone());
     }
-    extensions.insert(outcome.clone());
+    extensions.insert(outcome);
 }
 
 pin_project! {

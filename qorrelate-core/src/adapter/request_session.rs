@@ -58,6 +58,7 @@ use crate::telemetry::{tag_current_span, versions};
 pub struct RequestSession {
     /// `None` if an outer layer of the same request has said already which session it is.
     frame: Option<Frame>,
+    inserts_extension: bool,
     tag: Tag,
     opentelemetry: versions::Settings,
 }
@@ -85,9 +86,12 @@ impl RequestSession {
         H: RequestHead,
         H::HeaderName: FromStr,
     {
+        let inserts_extension = settings.inserts_extension();
         let outcome = match settings.search(head) {
             Ok(found) => found,
-            Err(_) if request_has_session() => return Self::default(),
+            Err(_) if request_has_session() => {
+                return Self { inserts_extension, ..Self::default() };
+            }
             Err(not_found) => match extension {
                 Some(outer) if outer.session_id().is_some() => outer.clone(),
                 _ => settings.without(not_found),
@@ -101,7 +105,13 @@ impl RequestSession {
         if settings.reports() {
             report(settings, head, &mut frame);
         }
-        Self { frame, tag, opentelemetry: settings.opentelemetry() }
+        Self {
+            frame,
+            // What an outer layer put there is no longer so.
+            inserts_extension: inserts_extension || extension.is_some(),
+            tag,
+            opentelemetry: settings.opentelemetry(),
+        }
     }
 
     /// What was found. `None` if an outer layer of the same request has said it already.
@@ -111,6 +121,16 @@ impl RequestSession {
             Some(Frame::Request(outcome)) => Some(outcome),
             _ => None,
         }
+    }
+
+    /// What to put into the request's extensions, and its session too, before the inner service is
+    /// called: if the user asked for it, or in place of what an outer layer put there.
+    #[inline]
+    pub fn outcome_to_insert(&self) -> Option<SessionIdOutcome> {
+        if !self.inserts_extension {
+            return None;
+        }
+        self.outcome().cloned().or_else(SessionIdOutcome::current)
     }
 
     /// Makes the session, or that there is none, current on this thread until what is returned is

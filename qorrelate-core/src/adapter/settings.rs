@@ -190,9 +190,8 @@ impl<N> Settings<N> {
         self.response_header.as_ref()
     }
 
-    /// Whether the outcome goes into the request's extensions.
     #[inline]
-    pub const fn inserts_extension(&self) -> bool {
+    pub(super) const fn inserts_extension(&self) -> bool {
         self.inserts_extension
     }
 

@@ -1,0 +1,164 @@
+//! What the suites on other people's layers share.
+#![allow(dead_code, reason = "not every suite needs all of it")]
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use qorrelate_core::{SessionId, SessionIdOutcome};
+use qorrelate_tests::client::{Connection, Protocol};
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tracing::Instrument;
+
+/// What a request brings.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Sent {
+    Session(&'static str),
+    Malformed,
+    Nothing,
+}
+
+/// The requests on each connection.
+pub(crate) const SEQUENCE: [Sent; 7] = [
+    Sent::Session("alice"),
+    Sent::Malformed,
+    Sent::Session("alice"),
+    Sent::Nothing,
+    Sent::Session("bob"),
+    Sent::Nothing,
+    Sent::Malformed,
+];
+
+impl Sent {
+    pub(crate) fn headers(self) -> Vec<(&'static str, &'static [u8])> {
+        match self {
+            Self::Session(id) => vec![("x-session-id", id.as_bytes())],
+            Self::Malformed => vec![("x-session-id", b"not an ID")],
+            Self::Nothing => vec![],
+        }
+    }
+
+    pub(crate) fn session(self) -> Option<String> {
+        match self {
+            Self::Session(id) => Some(id.to_owned()),
+            Self::Malformed | Self::Nothing => None,
+        }
+    }
+
+    pub(crate) fn outcome(self) -> &'static str {
+        match self {
+            Self::Session(_) => "found",
+            Self::Malformed => "malformed",
+            Self::Nothing => "missing",
+        }
+    }
+}
+
+/// Sends the sequence over one connection of each protocol, and says how many requests that were.
+pub(crate) fn over_each_protocol(address: SocketAddr, check: impl Fn(Sent, u16, &str)) -> usize {
+    block_on(async {
+        for protocol in [Protocol::Http1, Protocol::Http2] {
+            let mut connection = Connection::open(address, protocol).await;
+            for sent in SEQUENCE {
+                let (status, body) = connection.get("/", &sent.headers()).await;
+                check(sent, status, std::str::from_utf8(&body).unwrap());
+            }
+        }
+    });
+    2 * SEQUENCE.len()
+}
+
+/// What a handler says of the session that is current, and the one that was extracted.
+pub(crate) fn reports(current: Option<&SessionId>, extracted: Option<&SessionId>) -> String {
+    let name = |id: Option<&SessionId>| id.map_or("-", SessionId::as_str).to_owned();
+    format!("{} {}", name(current), name(extracted))
+}
+
+pub(crate) fn in_session(id: &str) -> String {
+    format!("{id} {id}")
+}
+
+pub(crate) fn in_no_session() -> String {
+    "- -".to_owned()
+}
+
+/// A handler outside of our layer: what is left on the thread.
+pub(crate) async fn outside() -> String {
+    format!("{:?} {:?}", SessionId::current(), SessionIdOutcome::current())
+}
+
+/// The answer of [`outside`] if there is nothing.
+pub(crate) const NOTHING: &str = "None None";
+
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    Runtime::new().unwrap().block_on(future)
+}
+
+/// Makes something that spawns tasks, which run as long as the runtime is kept.
+pub(crate) fn in_a_runtime<T>(make: impl FnOnce() -> T) -> (T, Runtime) {
+    let runtime = Runtime::new().unwrap();
+    let made = {
+        let _entered = runtime.enter();
+        make()
+    };
+    (made, runtime)
+}
+
+/// Waits until something is so, and fails if that takes too long.
+pub(crate) async fn until(is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it does not happen");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// A server whose requests all run on one thread.
+pub(crate) struct OneThread {
+    pub(crate) address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Drop for OneThread {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let _ = self.thread.take().map(std::thread::JoinHandle::join);
+    }
+}
+
+/// Serves on one thread, each connection in a span of its own.
+pub(crate) fn one_thread(app: Router) -> OneThread {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            tokio::select! {
+                () = accept(listener, app) => {}
+                _ = stopped => {}
+            }
+        });
+    });
+    OneThread { address, stop: Some(stop), thread: Some(thread) }
+}
+
+async fn accept(listener: tokio::net::TcpListener, app: Router) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let service = TowerToHyperService::new(app.clone());
+        let connection = async move {
+            let server = auto::Builder::new(TokioExecutor::new());
+            let _ = server.serve_connection(TokioIo::new(stream), service).await;
+        };
+        tokio::spawn(connection.instrument(tracing::info_span!("connection")));
+    }
+}
