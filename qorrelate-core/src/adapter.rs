@@ -19,7 +19,7 @@ pub use settings::Settings;
 
 pub use crate::inbound::RequestHead;
 #[cfg(feature = "client")]
-pub use crate::outbound::{OutboundHeaders, Propagation, Target};
+pub use crate::outbound::{Given, OutboundHeaders, Propagation, Target};
 #[cfg(feature = "client")]
 #[doc(hidden)]
 pub use crate::propagation_methods;

@@ -16,6 +16,12 @@ pub use outcome::SessionIdOutcome;
 pub use policy::Policy;
 pub use request::{RequestHead, RequestView};
 pub(crate) use search::{Finding, Search};
+#[cfg(any(
+    feature = "client",
+    feature = "opentelemetry_0_32",
+    feature = "opentelemetry_0_33"
+))]
+pub(crate) use source::SECRET_HEADERS;
 pub use source::{DEFAULT_HEADER, Source};
 
 /// The attribute that carries the session ID on spans and log records: `session.id` (OpenTelemetry

@@ -69,7 +69,7 @@ impl fmt::Display for InvalidSetting {
             InvalidSettingReason::NotAToken => write!(f, "{name:?} is not a valid {kind} name"),
             InvalidSettingReason::Secret => write!(
                 f,
-                "the {kind} {name:?} holds credentials: as the session ID they would be written to \
+                "the {kind} {name:?} is for credentials, not for a session ID, which is written to \
                  spans and logs"
             ),
             InvalidSettingReason::Empty => write!(f, "the list of {kind} is empty"),

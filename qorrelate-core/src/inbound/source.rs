@@ -190,7 +190,8 @@ impl fmt::Debug for Source {
 }
 
 /// Headers that hold credentials (RFC 9110, sections 11.6.2 and 11.7.2; RFC 6265).
-const SECRET_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
+pub(crate) const SECRET_HEADERS: [&str; 4] =
+    ["authorization", "proxy-authorization", "cookie", "set-cookie"];
 
 /// A source whose name was found good, with the names of headers in the framework's own type.
 #[derive(Debug, Clone)]

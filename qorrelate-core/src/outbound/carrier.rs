@@ -1,15 +1,14 @@
 //! What a session ID travels in, to another service.
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::inbound::{ATTRIBUTE, InvalidSetting, InvalidSettingReason, Source, baggage};
+use crate::inbound::{ATTRIBUTE, Source};
 
-/// What the session ID is put into, in a request to another service: what a
-/// [`Source`](crate::Source) is where it arrives.
+/// Where to put the session ID in a request to another service. The service that is called looks for
+/// it in the [`Source`](crate::Source) of the same name.
 ///
-/// Names are checked where the carriers are handed over.
+/// Names are checked when the carriers are set.
 ///
 /// # Example
 ///
@@ -20,16 +19,19 @@ use crate::inbound::{ATTRIBUTE, InvalidSetting, InvalidSettingReason, Source, ba
 /// assert_eq!(Carrier::baggage().to_string(), "baggage session.id");
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct Carrier(Kind);
+pub struct Carrier(pub(super) Kind);
 
 #[derive(Clone, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Header(Arc<str>),
     Baggage(Arc<str>),
 }
 
 impl Carrier {
-    /// The header of that name. Lines of that name that are there already are replaced.
+    /// The header of that name. If the request has it already, it is replaced.
+    ///
+    /// Headers that hold credentials (`Authorization`, `Proxy-Authorization`, `Cookie`, `Set-Cookie`)
+    /// are an error.
     ///
     /// ```
     /// # use qorrelate_core::Carrier;
@@ -42,10 +44,9 @@ impl Carrier {
     /// The member `session.id` of the `baggage` header (W3C Baggage).
     ///
     /// It is merged into what is there: all other members stay, in their order and with their
-    /// properties, byte for byte; several lines become one. A member `session.id` that is there
-    /// already is replaced. The header is kept within 64 members and 8192 bytes (W3C Baggage,
-    /// "Limits"): **when it is full, the session ID is what yields**, and is not sent this way. Send it
-    /// in a header too where that matters.
+    /// properties, byte for byte; several lines become one. A stale member `session.id` is replaced. The
+    /// header is kept within 64 members and 8192 bytes (W3C Baggage, "Limits"): **if the baggage header is
+    /// full, the session ID is left out.** Send it in a header too if that matters.
     ///
     /// ```
     /// # use qorrelate_core::Carrier;
@@ -95,29 +96,5 @@ impl fmt::Display for Carrier {
 impl fmt::Debug for Carrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Carrier({self})")
-    }
-}
-
-/// A carrier whose name was found good, with the header in the framework's own type.
-#[derive(Debug, Clone)]
-pub(crate) struct ResolvedCarrier<N> {
-    pub(crate) header: N,
-    /// The member, if the header is `baggage`.
-    pub(crate) baggage_key: Option<Arc<str>>,
-}
-
-impl<N: FromStr> ResolvedCarrier<N> {
-    pub(crate) fn new(carrier: &Carrier) -> Result<Self, InvalidSetting> {
-        // Keys of baggage are tokens (W3C Baggage), as the names of headers are (RFC 9110).
-        let (kind, name) = carrier.parts();
-        let invalid = || InvalidSetting::new(kind, name, InvalidSettingReason::NotAToken);
-        let token = |name: &str| name.parse::<N>().map_err(|_| invalid());
-        Ok(match &carrier.0 {
-            Kind::Header(name) => Self { header: token(name)?, baggage_key: None },
-            Kind::Baggage(key) => {
-                token(key)?;
-                Self { header: token(baggage::HEADER)?, baggage_key: Some(Arc::clone(key)) }
-            }
-        })
     }
 }

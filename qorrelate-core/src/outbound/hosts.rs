@@ -6,27 +6,26 @@ use std::sync::Arc;
 
 use url::Host;
 
-/// The hosts that a session ID is sent to. There is no default: they are named, or
-/// [`any`](Self::any) is spelled out.
+/// The hosts that the session ID is sent to. There is no default: list them, or say
+/// [`any`](Self::any).
 ///
-/// A pattern is one of
-///
-/// | pattern | the requests it names |
+/// | pattern | matches requests |
 /// | --- | --- |
 /// | `payments.internal` | to that host, at any port |
-/// | `payments.internal:8443` | to that host at that port, which may be the default of the scheme |
-/// | `*.example.com` | to every name below `example.com`, however deep, and not to `example.com` |
+/// | `payments.internal:8443` | to that host at that port; the port may be the scheme's default |
+/// | `*.example.com` | to every name below `example.com`, at any depth, but not to `example.com` itself |
 /// | `10.0.0.7`, `[::1]`, `[::1]:8080` | to that address |
 ///
-/// Names are compared as the URL standard does (WHATWG URL, "Host parsing"): without regard to case,
-/// to a dot at the end, and to whether a name is written in Unicode or as A-labels (RFC 5890). What
-/// looks alike is not the same. An IPv4 address is four decimal numbers; its other spellings, and
-/// names that are no host names, are sent nothing. The scheme plays no part, but for the port that it
-/// stands for.
+/// Names are compared as the URL standard does it (WHATWG URL, "Host parsing"): case, a trailing dot,
+/// and Unicode vs. Punycode (RFC 5890) don't matter. Look-alike names don't match. An IPv4 address is
+/// four decimal numbers; a request to another spelling of it, or to what isn't a valid host name, doesn't
+/// match. The scheme doesn't matter, except for its default port.
+///
+/// To use one list for several clients, make it once and clone it: that is cheap.
 ///
 /// # Errors
 ///
-/// [`named`](Self::named) answers an [`InvalidHost`], which holds the pattern and says what is wrong.
+/// [`named`](Self::named) returns an [`InvalidHost`], which holds the pattern and says what is wrong.
 ///
 /// # Example
 ///
@@ -65,7 +64,7 @@ enum Name {
     Below(String),
 }
 
-/// Where a request goes: what its URL says, without the path.
+/// Where a request goes: the scheme, host and port of its URL.
 ///
 /// # Example
 ///
@@ -83,16 +82,21 @@ pub struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// The scheme, the host and the port of a URL, each as it is written there: an IPv6 address in
-    /// brackets, no port if none is given. User information is no part of the host.
+    /// The scheme, the host and the port of a URL, each as written there: an IPv6 address in brackets,
+    /// no port if none is given, the host without user information.
     pub fn new(scheme: &str, host: &'a str, port: Option<u16>) -> Self {
         let port = port.or_else(|| default_port(scheme));
         Self { host, port }
     }
 
-    /// The port, which may be the default of the scheme.
+    /// The port, or else the scheme's default.
     pub const fn port(&self) -> Option<u16> {
         self.port
+    }
+
+    /// The host, as the URL has it.
+    pub(super) const fn host(&self) -> &'a str {
+        self.host
     }
 }
 
@@ -109,14 +113,19 @@ fn default_port(scheme: &str) -> Option<u16> {
 }
 
 impl Hosts {
-    /// The hosts that these patterns name. No patterns name no host.
+    /// The hosts that match these patterns.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidHost`] for the first pattern that is not valid, or if there are none.
     ///
     /// ```
     /// # use qorrelate_core::Hosts;
     /// let error = Hosts::named(["https://example.com"]).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "\"https://example.com\" names no host: write the host alone, without scheme, user or path",
+    ///     "\"https://example.com\" is not a valid host pattern: write only the host, without scheme, \
+    ///      user or path",
     /// );
     /// ```
     pub fn named<P: AsRef<str>>(
@@ -124,13 +133,16 @@ impl Hosts {
     ) -> Result<Self, InvalidHost> {
         let parse = |pattern: P| {
             let pattern = pattern.as_ref();
-            Pattern::parse(pattern)
-                .map_err(|reason| InvalidHost { pattern: pattern.to_owned(), reason })
+            Pattern::parse(pattern).map_err(|reason| InvalidHost::of_pattern(pattern, reason))
         };
-        Ok(Self(Kind::Named(patterns.into_iter().map(parse).collect::<Result<_, _>>()?)))
+        let patterns: Arc<[_]> = patterns.into_iter().map(parse).collect::<Result<_, _>>()?;
+        if patterns.is_empty() {
+            return Err(InvalidHost::of_pattern("", InvalidHostReason::NoHosts));
+        }
+        Ok(Self(Kind::Named(patterns)))
     }
 
-    /// Every host there is. The session ID then goes to whoever a request goes to, also by a redirect.
+    /// Every host. The session ID then goes wherever a request goes, redirects included.
     ///
     /// ```
     /// # use qorrelate_core::{Hosts, adapter::Target};
@@ -145,7 +157,7 @@ impl Hosts {
         match &self.0 {
             Kind::Any => true,
             Kind::Named(patterns) => {
-                // A host that is written as it is named is the same without parsing it.
+                // A host that is written just as in the list need not be parsed.
                 patterns.iter().any(|pattern| pattern.is_written_as(target))
                     || canonical(target.host).is_some_and(|host| {
                         patterns.iter().any(|pattern| pattern.matches(&host, target.port))
@@ -161,11 +173,12 @@ impl Pattern {
         if let Ok(address) = pattern.parse::<Ipv6Addr>() {
             return Ok(Self { name: Name::Exactly(Host::Ipv6(address)), port: None });
         }
+        check_characters(pattern)?;
         let (name, port) = split_port(pattern)?;
         let name = match name.strip_prefix("*.") {
             Some(parent) => match parse_host(parent)? {
                 Host::Domain(parent) => Name::Below(format!(".{parent}")),
-                Host::Ipv4(_) | Host::Ipv6(_) => return Err(InvalidHostReason::Wildcard),
+                Host::Ipv4(_) | Host::Ipv6(_) => return Err(InvalidHostReason::WildcardAddress),
             },
             None => Name::Exactly(parse_host(name)?),
         };
@@ -193,21 +206,40 @@ impl Pattern {
     }
 }
 
+/// What shows at a glance that a pattern is not one host.
+fn check_characters(pattern: &str) -> Result<(), InvalidHostReason> {
+    if pattern == "*" {
+        Err(InvalidHostReason::EveryHost)
+    } else if pattern.contains([',', ';']) {
+        Err(InvalidHostReason::SeveralHosts)
+    } else if pattern.contains(char::is_whitespace) {
+        Err(InvalidHostReason::WhiteSpace)
+    } else if pattern.contains(['/', '\\', '?', '#', '@']) {
+        Err(InvalidHostReason::NotAlone)
+    } else {
+        Ok(())
+    }
+}
+
 fn split_port(pattern: &str) -> Result<(&str, Option<u16>), InvalidHostReason> {
     let (name, port) = match pattern.rsplit_once(':') {
         // The colon is one of the address's own.
         Some((_, port)) if port.ends_with(']') => return Ok((pattern, None)),
+        Some((name, _)) if is_ipv6(name) && !name.ends_with(']') => {
+            return Err(InvalidHostReason::Ipv6);
+        }
         Some(parts) => parts,
         None => return Ok((pattern, None)),
     };
-    // `https://example.com` and `anna:secret@example.com` are no hosts with a bad port.
-    if port.bytes().any(|byte| !byte.is_ascii_alphanumeric()) {
-        return Err(InvalidHostReason::NotAHost);
-    }
     match port.parse() {
         Ok(0) | Err(_) => Err(InvalidHostReason::Port),
         Ok(port) => Ok((name, Some(port))),
     }
+}
+
+/// Whether it is meant to be one.
+fn is_ipv6(name: &str) -> bool {
+    name.starts_with('[') || name.contains(':')
 }
 
 fn parse_host(name: &str) -> Result<Host, InvalidHostReason> {
@@ -215,15 +247,49 @@ fn parse_host(name: &str) -> Result<Host, InvalidHostReason> {
         Err(InvalidHostReason::Empty)
     } else if name.contains('*') {
         Err(InvalidHostReason::Wildcard)
+    } else if is_ipv6(name) {
+        canonical(name).ok_or(InvalidHostReason::Ipv6)
     } else {
-        canonical(name).ok_or(InvalidHostReason::NotAHost)
+        canonical(name).filter(is_written_in_letters).ok_or_else(|| why_not(name))
     }
 }
 
-/// The one form in which two spellings of a host are the same; `None` if it cannot be told what a
-/// client would make of it.
+/// Whether it has only what names in use have. The URL standard allows more, such as a `${HOST}` that
+/// nobody has expanded.
+fn is_written_in_letters(host: &Host) -> bool {
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    match host {
+        Host::Domain(name) => name.bytes().all(is_known),
+        Host::Ipv4(_) | Host::Ipv6(_) => true,
+    }
+}
+
+/// What is wrong with a name, or with an IPv4 address.
+fn why_not(name: &str) -> InvalidHostReason {
+    let without_last_dot = name.strip_suffix('.').unwrap_or(name);
+    let mut labels = without_last_dot.split('.');
+    if labels.clone().any(str::is_empty) {
+        InvalidHostReason::EmptyLabel
+    } else if labels.clone().next_back().is_some_and(ends_an_ipv4_address) {
+        InvalidHostReason::Ipv4
+    } else if labels.any(|label| label.get(..4).is_some_and(|x| x.eq_ignore_ascii_case("xn--"))) {
+        InvalidHostReason::Punycode
+    } else {
+        InvalidHostReason::NotAHost
+    }
+}
+
+/// Whether a name that ends in this is an IPv4 address or nothing (WHATWG URL, "ends in a number").
+fn ends_an_ipv4_address(label: &str) -> bool {
+    let is_hex = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    label.bytes().all(|digit| digit.is_ascii_digit())
+        || label.strip_prefix("0x").or(label.strip_prefix("0X")).is_some_and(is_hex)
+}
+
+/// The form in which all spellings of a host are the same; `None` if clients may disagree on what it
+/// means.
 fn canonical(host: &str) -> Option<Host> {
-    // Host parsing decodes what a client need not.
+    // The URL standard decodes this; not every client does.
     if host.contains('%') {
         return None;
     }
@@ -243,26 +309,67 @@ fn canonical(host: &str) -> Option<Host> {
     }
 }
 
-/// A pattern that names no host, found when it is set.
+/// Where requests go whose URI does not say so: a scheme, a host and maybe a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Origin {
+    host: String,
+    port: Option<u16>,
+}
+
+impl Origin {
+    pub(super) fn parse(origin: &str) -> Result<Self, InvalidHost> {
+        let invalid = |reason| InvalidHost { kind: "origin", pattern: origin.to_owned(), reason };
+        let (scheme, authority) =
+            origin.split_once("://").ok_or_else(|| invalid(InvalidHostReason::NotAnOrigin))?;
+        let authority = authority.strip_suffix('/').unwrap_or(authority);
+        // Here a scheme belongs to it, so "without scheme" would be the wrong thing to say.
+        let is_more = |reason| match reason {
+            InvalidHostReason::NotAlone => InvalidHostReason::NotAnOrigin,
+            InvalidHostReason::EveryHost => InvalidHostReason::WildcardOrigin,
+            reason => reason,
+        };
+        let pattern = Pattern::parse(authority).map_err(is_more).map_err(invalid)?;
+        match pattern.name {
+            Name::Exactly(host) => Ok(Self {
+                host: host.to_string(),
+                port: pattern.port.or_else(|| default_port(scheme)),
+            }),
+            Name::Below(_) => Err(invalid(InvalidHostReason::WildcardOrigin)),
+        }
+    }
+
+    pub(super) fn target(&self) -> Target<'_> {
+        Target { host: &self.host, port: self.port }
+    }
+}
+
+/// A host pattern, or an origin, that is not valid, found when it is set.
+///
+/// Its `Debug` is its message too, so that `fn main() -> Result<(), Box<dyn Error>>` prints the reason.
 ///
 /// # Example
 ///
 /// ```
 /// use qorrelate_core::{Hosts, InvalidHostReason};
 ///
-/// let error = Hosts::named(["a.example.com", "*"]).unwrap_err();
-/// assert_eq!(error.pattern(), "*");
-/// assert_eq!(error.reason(), InvalidHostReason::Wildcard);
+/// let error = Hosts::named(["a.example.com,b.example.com"]).unwrap_err();
+/// assert_eq!(error.pattern(), "a.example.com,b.example.com");
+/// assert_eq!(error.reason(), InvalidHostReason::SeveralHosts);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InvalidHost {
+    kind: &'static str,
     pattern: String,
     reason: InvalidHostReason,
 }
 
 impl InvalidHost {
-    /// The pattern, as it was given.
+    fn of_pattern(pattern: &str, reason: InvalidHostReason) -> Self {
+        Self { kind: "host pattern", pattern: pattern.to_owned(), reason }
+    }
+
+    /// The pattern or origin, as it was given; empty if there was none.
     pub fn pattern(&self) -> &str {
         &self.pattern
     }
@@ -275,35 +382,93 @@ impl InvalidHost {
 
 impl fmt::Display for InvalidHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} names no host: {}", self.pattern, self.reason)
+        let Self { kind, pattern, reason } = self;
+        match reason {
+            InvalidHostReason::NoHosts => write!(f, "{reason}"),
+            _ => write!(f, "{pattern:?} is not a valid {kind}: {reason}"),
+        }
+    }
+}
+
+impl fmt::Debug for InvalidHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InvalidHost({self})")
     }
 }
 
 impl std::error::Error for InvalidHost {}
 
-/// What is wrong with a pattern. See [`InvalidHost`].
+/// What is wrong with a host pattern or an origin. See [`InvalidHost`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidHostReason {
-    /// There is no name.
+    /// The list of hosts is empty.
+    NoHosts,
+    /// The host is missing.
     Empty,
-    /// It is no host name and no address, or not that alone.
-    NotAHost,
+    /// There is more than one host in it.
+    SeveralHosts,
+    /// There is white space in it.
+    WhiteSpace,
+    /// There is a scheme, a user or a path with it.
+    NotAlone,
     /// The port is not a number from 1 to 65535.
     Port,
+    /// It is `*` alone.
+    EveryHost,
     /// There is a `*` anywhere but in a leading `*.` before a name.
     Wildcard,
+    /// There is a `*.` before an address.
+    WildcardAddress,
+    /// There is nothing between two dots, or before the first.
+    EmptyLabel,
+    /// It ends in a number, as only IPv4 addresses do, and is not one in the usual notation.
+    Ipv4,
+    /// It is not an IPv6 address, though it is written like one.
+    Ipv6,
+    /// A label that begins with `xn--` is not valid Punycode.
+    Punycode,
+    /// There is something else in it that no host name has.
+    NotAHost,
+    /// It is not an origin: a scheme and a host, without user and path.
+    NotAnOrigin,
+    /// There is a `*` in an origin.
+    WildcardOrigin,
 }
 
 impl fmt::Display for InvalidHostReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Empty => "it is empty",
-            Self::NotAHost => "write the host alone, without scheme, user or path",
-            Self::Port => "the port is not a number from 1 to 65535",
-            Self::Wildcard => {
-                "a wildcard is a `*.` before a name; every host is a choice of its own"
+            Self::NoHosts => {
+                "the list of hosts is empty: the session would never be sent; to send it to every \
+                 host, use `to_any_host()`"
             }
+            Self::Empty => "the host is missing",
+            Self::SeveralHosts => {
+                "it holds several hosts: split it at the commas and pass each one by itself"
+            }
+            Self::WhiteSpace => "there is white space in it: trim it",
+            Self::NotAlone => "write only the host, without scheme, user or path",
+            Self::Port => "the port is not a number from 1 to 65535",
+            Self::EveryHost => "to send the session to every host, use `to_any_host()`",
+            Self::Wildcard => {
+                "`*` can only stand at the start, before a dot and a name, as in `*.example.com`"
+            }
+            Self::WildcardAddress => "`*.` works with names only, not with IP addresses",
+            Self::EmptyLabel => "a part of the name is empty: look for two dots in a row or a leading dot",
+            Self::Ipv4 => {
+                "it ends in a number, so it must be a full IPv4 address: four numbers from 0 to 255"
+            }
+            Self::Ipv6 => {
+                "it is not a valid IPv6 address; with a port, write it in brackets, and leave out the \
+                 zone"
+            }
+            Self::Punycode => "a part of it begins with `xn--` but is not valid Punycode",
+            Self::NotAHost => "it contains characters that a host name can't have",
+            Self::NotAnOrigin => {
+                "write scheme and host, without user and path, as in `http://payments.internal:50051`"
+            }
+            Self::WildcardOrigin => "an origin is one host, without `*`",
         })
     }
 }
@@ -416,14 +581,12 @@ mod tests {
     }
 
     #[test]
-    fn every_host_is_named_only_by_any() {
-        let evil = Target::new("http", "evil.com", None);
-        assert!(Hosts::any().contains(evil));
-        assert!(!Hosts::named::<&str>([]).unwrap().contains(evil));
+    fn any_host_is_any_host() {
+        assert!(Hosts::any().contains(Target::new("http", "evil.com", None)));
     }
 
     #[test]
-    fn what_cannot_be_told_is_not_named() {
+    fn a_host_that_clients_may_disagree_on_does_not_match() {
         let hosts =
             Hosts::named(["example.com", "*.example.com", "127.0.0.1", "[fe80::1]"]).unwrap();
         for host in [
@@ -483,49 +646,170 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_names_no_host_is_named_with_the_reason() {
-        use InvalidHostReason::{Empty, NotAHost, Port, Wildcard};
+    fn an_invalid_pattern_is_returned_with_the_reason() {
+        use InvalidHostReason::*;
         for (pattern, reason) in [
             ("", Empty),
             (":80", Empty),
             ("*.", Empty),
-            (".", NotAHost),
-            (".example.com", NotAHost),
-            ("a..example.com", NotAHost),
-            ("example.com..", NotAHost),
-            ("https://example.com", NotAHost),
-            ("https://example.com:443", NotAHost),
-            ("example.com/", NotAHost),
-            ("example.com:80/path", NotAHost),
-            ("anna@example.com", NotAHost),
-            ("anna:secret@example.com", NotAHost),
-            ("example.com:80@evil.com", NotAHost),
-            ("a b.example.com", NotAHost),
-            (" example.com", NotAHost),
-            ("ex%61mple.com", NotAHost),
-            ("xn--0.example", NotAHost),
-            ("[::1", NotAHost),
-            ("[::1]x", NotAHost),
-            ("[fe80::1%25eth0]", NotAHost),
-            ("127.1", NotAHost),
-            ("127.0.0.256", NotAHost),
+            ("*.:80", Empty),
+            ("a.com,b.com", SeveralHosts),
+            ("a.com, b.com", SeveralHosts),
+            ("a.com:80,b.com:80", SeveralHosts),
+            ("a.com;b.com", SeveralHosts),
+            ("https://a.com,https://b.com", SeveralHosts),
+            ("a b.example.com", WhiteSpace),
+            (" example.com", WhiteSpace),
+            ("example.com\n", WhiteSpace),
+            ("https://example.com", NotAlone),
+            ("https://example.com:443", NotAlone),
+            ("https://*.example.com", NotAlone),
+            ("//example.com", NotAlone),
+            ("example.com/", NotAlone),
+            ("example.com:80/path", NotAlone),
+            ("example.com?", NotAlone),
+            ("example.com#", NotAlone),
+            ("example.com\\", NotAlone),
+            ("anna@example.com", NotAlone),
+            ("anna:secret@example.com", NotAlone),
+            ("example.com:80@evil.com", NotAlone),
             ("example.com:", Port),
             ("example.com:0", Port),
             ("example.com:65536", Port),
+            ("example.com:-1", Port),
             ("example.com:http", Port),
+            ("http:example.com", Port),
             ("[::1]:", Port),
-            ("*", Wildcard),
+            ("[::1]x", Ipv6),
+            ("*", EveryHost),
             ("*:80", Wildcard),
             ("**.example.com", Wildcard),
             ("*.*.example.com", Wildcard),
+            ("*.*", Wildcard),
             ("api.*.com", Wildcard),
             ("*example.com", Wildcard),
             ("example.*", Wildcard),
-            ("*.127.0.0.1", Wildcard),
-            ("*.[::1]", Wildcard),
+            ("[*::1]", Wildcard),
+            ("*.127.0.0.1", WildcardAddress),
+            ("*.[::1]", WildcardAddress),
+            (".", EmptyLabel),
+            ("..", EmptyLabel),
+            (".example.com", EmptyLabel),
+            ("a..b", EmptyLabel),
+            ("a..example.com", EmptyLabel),
+            ("*..example.com", EmptyLabel),
+            ("example.com..", EmptyLabel),
+            ("10.0.0", Ipv4),
+            ("10.0.0:80", Ipv4),
+            ("*.10", Ipv4),
+            ("127.1", Ipv4),
+            ("127.0.0.256", Ipv4),
+            ("127.0.0.01", Ipv4),
+            ("1.2.3.4.5", Ipv4),
+            ("2130706433", Ipv4),
+            ("0x7f.0.0.0x1", Ipv4),
+            ("example.5", Ipv4),
+            ("[::1", Ipv6),
+            ("[::1:80", Ipv6),
+            ("[fe80::1%25eth0]", Ipv6),
+            ("fe80::1%eth0", Ipv6),
+            ("::1::2", Ipv6),
+            ("[example.com]", Ipv6),
+            ("example.com:80:80", Ipv6),
+            ("xn--", Punycode),
+            ("XN--0.example", Punycode),
+            ("a.xn--0.example", Punycode),
+            ("*.xn--", Punycode),
+            ("ex%61mple.com", NotAHost),
+            ("<host>", NotAHost),
+            ("${HOST}", NotAHost),
+            ("a|b", NotAHost),
+            ("]", NotAHost),
+            ("\u{ad}", NotAHost),
         ] {
             let error = Hosts::named(["a.example.com", pattern]).unwrap_err();
-            assert_eq!((error.pattern(), error.reason()), (pattern, reason));
+            assert_eq!((error.pattern(), error.reason()), (pattern, reason), "{error}");
+            assert_eq!(
+                error.to_string(),
+                format!("{pattern:?} is not a valid host pattern: {reason}")
+            );
+        }
+    }
+
+    #[test]
+    fn an_empty_list_is_an_error_which_says_what_to_use() {
+        let error = Hosts::named::<&str>([]).unwrap_err();
+        assert_eq!((error.pattern(), error.reason()), ("", InvalidHostReason::NoHosts));
+        assert!(error.to_string().starts_with("the list of hosts is empty"), "{error}");
+        assert!(error.to_string().contains("to_any_host()"), "{error}");
+        let error = Hosts::named(["*"]).unwrap_err();
+        assert!(error.to_string().contains("to_any_host()"), "{error}");
+    }
+
+    #[test]
+    fn each_reason_has_a_text_of_its_own() {
+        use InvalidHostReason::*;
+        let all = [
+            NoHosts,
+            Empty,
+            SeveralHosts,
+            WhiteSpace,
+            NotAlone,
+            Port,
+            EveryHost,
+            Wildcard,
+            WildcardAddress,
+            EmptyLabel,
+            Ipv4,
+            Ipv6,
+            Punycode,
+            NotAHost,
+            NotAnOrigin,
+            WildcardOrigin,
+        ];
+        let texts: std::collections::HashSet<_> = all.iter().map(ToString::to_string).collect();
+        assert_eq!(texts.len(), all.len());
+    }
+
+    #[test]
+    fn a_main_that_returns_the_error_prints_the_reason() {
+        let error: Box<dyn std::error::Error> = Hosts::named(["10.0.0"]).unwrap_err().into();
+        assert_eq!(
+            format!("{error:?}"), // as `main` prints it
+            "InvalidHost(\"10.0.0\" is not a valid host pattern: it ends in a number, so it must be a \
+             full IPv4 address: four numbers from 0 to 255)"
+        );
+    }
+
+    #[test]
+    fn an_origin_is_one_host() {
+        for (origin, host, port) in [
+            ("http://payments.internal:50051", "payments.internal", Some(50051)),
+            ("https://Payments.internal./", "payments.internal", Some(443)),
+            ("http://[::1]:50051", "[::1]", Some(50051)),
+            ("grpc://10.0.0.7", "10.0.0.7", None),
+        ] {
+            let origin = Origin::parse(origin).unwrap();
+            assert_eq!((origin.target().host(), origin.target().port()), (host, port));
+            assert!(Hosts::named([host]).unwrap().contains(origin.target()));
+        }
+        use InvalidHostReason::*;
+        for (origin, reason) in [
+            ("", NotAnOrigin),
+            ("payments.internal:50051", NotAnOrigin),
+            ("http://payments.internal/v1", NotAnOrigin),
+            ("http://payments.internal//", NotAnOrigin),
+            ("http://anna@payments.internal", NotAnOrigin),
+            ("http://*", WildcardOrigin),
+            ("http://*.internal", WildcardOrigin),
+            ("http://", Empty),
+            ("http://:50051", Empty),
+            ("http://payments.internal:http", Port),
+            ("http://10.0.0", Ipv4),
+        ] {
+            let error = Origin::parse(origin).unwrap_err();
+            assert_eq!((error.pattern(), error.reason()), (origin, reason));
+            assert_eq!(error.to_string(), format!("{origin:?} is not a valid origin: {reason}"));
         }
     }
 }

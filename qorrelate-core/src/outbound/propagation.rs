@@ -1,13 +1,14 @@
-//! Handing the session on to another service: whether, and in what.
+//! Forwarding the session to another service: whether, and in what.
 
 use std::str::FromStr;
-use std::sync::Arc;
 
-use super::carrier::{Carrier, ResolvedCarrier};
-use super::hosts::{Hosts, Target};
+use super::baggage;
+use super::carrier::Carrier;
+use super::hints::{self, Hints};
+use super::hosts::{Hosts, InvalidHost, Origin, Target};
+use super::resolved_carrier::ResolvedCarrier;
 use crate::id::SessionId;
-use crate::inbound::{DEFAULT_HEADER, InvalidSetting, baggage};
-use crate::telemetry::hint::Hint;
+use crate::inbound::{InvalidSetting, SessionIdOutcome};
 
 /// The headers of a request that is about to be sent, as an adapter shows them to core.
 ///
@@ -43,23 +44,47 @@ pub trait OutboundHeaders {
     /// The values of all header lines of that name, in order.
     fn values(&self, name: &Self::HeaderName) -> impl Iterator<Item = &[u8]>;
 
-    /// Makes this the value of the one header line of that name.
+    /// Makes this the only value of that header.
     fn set(&mut self, name: &Self::HeaderName, value: &[u8]);
 
-    /// Takes out all header lines of that name.
+    /// Removes all header lines of that name.
     fn remove(&mut self, name: &Self::HeaderName);
 }
 
-/// Everything that a user sets on a client layer, and what it does to a request.
-///
-/// Adapters hold one, behind the same builder methods
-/// (`propagation_methods!`). `N` is the framework's type for the name
-/// of a header.
+/// The session that comes with an outgoing request, if any.
 ///
 /// # Example
 ///
 /// ```
-/// use qorrelate_core::adapter::{Propagation, Target};
+/// use qorrelate_core::SessionIdOutcome;
+/// use qorrelate_core::adapter::Given;
+///
+/// # let extensions = http::Extensions::new();
+/// let given = Given::new(extensions.get(), extensions.get());
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Given(Option<Option<SessionId>>);
+
+impl Given {
+    /// What a request's extensions hold: the ID, else the outcome that a session layer has put there. An
+    /// outcome without a session is an answer too: then the request has none, whichever is current.
+    ///
+    /// With neither, and by [`default`](Self::default), the current session counts.
+    pub fn new(id: Option<&SessionId>, outcome: Option<&SessionIdOutcome>) -> Self {
+        let id = id.map(|id| Some(id.clone()));
+        Self(id.or_else(|| outcome.map(|outcome| outcome.session_id().cloned())))
+    }
+}
+
+/// Everything that a user sets on a client layer, and what it does to a request.
+///
+/// Adapters hold one, behind the same builder methods (`propagation_methods!`). `N` is the framework's
+/// type for the name of a header.
+///
+/// # Example
+///
+/// ```
+/// use qorrelate_core::adapter::{Given, Propagation, Target};
 /// use qorrelate_core::{Hosts, SessionId};
 ///
 /// # use qorrelate_core::adapter::OutboundHeaders;
@@ -83,12 +108,13 @@ pub trait OutboundHeaders {
 ///
 /// let mut headers = http::HeaderMap::new();
 /// let payments = Target::new("https", "payments.internal", None);
-/// propagation.apply(Some(payments), Some(id.clone()), &mut Headers(&mut headers));
+/// let given = Given::new(Some(&id), None);
+/// propagation.apply(Some(payments), given.clone(), &mut Headers(&mut headers));
 /// assert_eq!(headers["x-session-id"], "abc");
 ///
 /// let mut headers = http::HeaderMap::new();
 /// let other = Target::new("https", "example.com", None);
-/// propagation.apply(Some(other), Some(id), &mut Headers(&mut headers));
+/// propagation.apply(Some(other), given, &mut Headers(&mut headers));
 /// assert!(headers.is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -97,31 +123,40 @@ pub struct Propagation<N> {
     hosts: Hosts,
     carriers: Vec<ResolvedCarrier<N>>,
     remove_from_others: bool,
-    /// Said once by this and its clones.
-    unknown_host: Arc<Hint>,
+    /// Where a request without a host goes.
+    origin: Option<Origin>,
+    hints: Hints,
 }
 
 impl<N: FromStr> Propagation<N> {
     /// Sends the header `X-Session-ID` to these hosts.
     pub fn new(hosts: Hosts) -> Self {
-        // The default header's name is a token, so there is always one.
-        let carriers = ResolvedCarrier::new(&Carrier::header(DEFAULT_HEADER)).into_iter().collect();
-        Self { hosts, carriers, remove_from_others: false, unknown_host: Arc::new(Hint::new()) }
+        let carriers = ResolvedCarrier::default_list();
+        Self { hosts, carriers, remove_from_others: false, origin: None, hints: Hints::default() }
     }
 
     /// Sends the session ID in all of these, instead of in the header `X-Session-ID`.
     ///
     /// # Errors
     ///
-    /// [`InvalidSetting::Carrier`] if a name cannot be that of such a carrier.
+    /// [`InvalidSetting`] if there are none, if a name is not valid, or if the header is for credentials.
     pub fn carriers(
         mut self,
         carriers: impl IntoIterator<Item = Carrier>,
     ) -> Result<Self, InvalidSetting> {
-        self.carriers = carriers
-            .into_iter()
-            .map(|carrier| ResolvedCarrier::new(&carrier))
-            .collect::<Result<_, _>>()?;
+        self.carriers = ResolvedCarrier::list(&carriers.into_iter().collect::<Vec<_>>())?;
+        Ok(self)
+    }
+}
+
+impl<N> Propagation<N> {
+    /// Where requests go whose URI has no host.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidHost`] if it is not a scheme and a host.
+    pub fn origin(mut self, origin: &str) -> Result<Self, InvalidHost> {
+        self.origin = Some(Origin::parse(origin)?);
         Ok(self)
     }
 
@@ -131,52 +166,52 @@ impl<N: FromStr> Propagation<N> {
         self.remove_from_others = true;
         self
     }
-}
 
-impl<N> Propagation<N> {
-    /// Whether a request to that target may carry the session ID. Without a target it may not, to
-    /// whatever hosts it is sent.
+    /// Whether a request to that target may carry the session ID. Without a target, and without an
+    /// [`origin`](Self::origin), it may not, whatever the list is.
     pub fn names(&self, target: Option<Target<'_>>) -> bool {
-        target.is_some_and(|target| self.hosts.contains(target))
+        self.target(target).is_some_and(|target| self.hosts.contains(target))
     }
 
-    /// Puts a session ID into a request to a host that is named: the one given, else that of the
-    /// current session. In no session the request is left as it is.
+    fn target<'a>(&'a self, target: Option<Target<'a>>) -> Option<Target<'a>> {
+        target.or_else(|| self.origin.as_ref().map(Origin::target))
+    }
+
+    /// Puts the session ID into a request to a host on the list: the one given, else that of the current
+    /// session. Without a session the request is left as it is.
     ///
     /// A request to any other host, or to one that is not known, is left as it is too, or has the
     /// carriers taken out of it.
     pub fn apply<H: OutboundHeaders<HeaderName = N>>(
         &self,
         target: Option<Target<'_>>,
-        given: Option<SessionId>,
+        Given(given): Given,
         headers: &mut H,
     ) {
-        let id = given.or_else(SessionId::current);
-        if id.is_none() && !self.remove_from_others {
-            return;
-        }
-        if self.names(target) {
-            if let Some(id) = &id {
-                self.set(id, headers);
+        let is_given = given.is_some();
+        let id = given.unwrap_or_else(SessionId::current);
+        if id.is_none() {
+            if !is_given {
+                hints::no_session(|| self.names(target));
             }
-        } else {
-            if self.remove_from_others {
-                self.remove(headers);
-            }
-            if id.is_some() && target.is_none() {
-                self.hint_at_unknown_host();
+            if !self.remove_from_others {
+                return;
             }
         }
-    }
-
-    /// Says once that there was a session, and nobody to be sure to send it to.
-    fn hint_at_unknown_host(&self) {
-        if self.unknown_host.is_due(tracing::Level::DEBUG) {
-            tracing::debug!(
-                target: "qorrelate",
-                "a session was not handed on: the URI of the request has no host. Give it one; for a \
-                 tonic client, make it with `with_origin` in place of `new`"
-            );
+        let target = self.target(target);
+        match (target, &id) {
+            (Some(target), _) if self.hosts.contains(target) => {
+                if let Some(id) = &id {
+                    self.set(id, headers);
+                }
+                return;
+            }
+            (Some(target), Some(_)) => self.hints.host_is_not_named(target),
+            (None, Some(_)) => self.hints.host_is_unknown(),
+            (_, None) => {}
+        }
+        if self.remove_from_others {
+            self.remove(headers);
         }
     }
 
@@ -184,7 +219,11 @@ impl<N> Propagation<N> {
         for ResolvedCarrier { header, baggage_key } in &self.carriers {
             match baggage_key {
                 None => headers.set(header, id.as_str().as_bytes()),
-                Some(key) => merge(headers, header, key, Some(id)),
+                Some(key) => match baggage::with_member(headers.values(header), key, id.as_str()) {
+                    Some(line) => headers.set(header, &line),
+                    // A stale ID goes all the same.
+                    None => remove_member(headers, header, key),
+                },
             }
         }
     }
@@ -193,25 +232,19 @@ impl<N> Propagation<N> {
         for ResolvedCarrier { header, baggage_key } in &self.carriers {
             match baggage_key {
                 None => headers.remove(header),
-                Some(key) => {
-                    if baggage::contains(headers.values(header), key) {
-                        merge(headers, header, key, None);
-                    }
-                }
+                Some(key) => remove_member(headers, header, key),
             }
         }
     }
 }
 
-fn merge<H: OutboundHeaders>(
-    headers: &mut H,
-    header: &H::HeaderName,
-    key: &str,
-    id: Option<&SessionId>,
-) {
-    match baggage::merged(headers.values(header), key, id.map(SessionId::as_str)) {
-        Some(value) => headers.set(header, &value),
-        None => headers.remove(header),
+/// Leaves a header without that member just as it is.
+fn remove_member<H: OutboundHeaders>(headers: &mut H, header: &H::HeaderName, key: &str) {
+    if baggage::contains(headers.values(header), key) {
+        match baggage::without_member(headers.values(header), key) {
+            Some(line) => headers.set(header, &line),
+            None => headers.remove(header),
+        }
     }
 }
 
@@ -224,14 +257,14 @@ fn merge<H: OutboundHeaders>(
 #[macro_export]
 macro_rules! propagation_methods {
     ($path:literal, $name:literal) => {
-        /// Hands the session on to these hosts, and to no others: names (`payments.internal`), names
-        /// below another (`*.example.com`), addresses (`10.0.0.7`, `[::1]`), each at any port or, as
-        /// in `localhost:8080`, at that one.
-        #[doc = concat!("[`Hosts`](", $path, "::Hosts) says what exactly is the same host.")]
+        /// Forwards the session to the hosts on this list, and to no others: names
+        /// (`payments.internal`), names below another (`*.example.com`), addresses (`10.0.0.7`, `[::1]`),
+        /// each at any port or, as in `localhost:8080`, at that one.
+        #[doc = concat!("[`Hosts`](", $path, "::Hosts) says how hosts are compared.")]
         ///
         /// # Errors
         ///
-        #[doc = concat!("[`InvalidHost`](", $path, "::InvalidHost) if a pattern names no host.")]
+        #[doc = concat!("[`InvalidHost`](", $path, "::InvalidHost) if a pattern is not valid, or if there are none.")]
         ///
         /// # Example
         ///
@@ -248,8 +281,8 @@ macro_rules! propagation_methods {
             Ok(Self::to($crate::Hosts::named(patterns)?))
         }
 
-        /// Hands the session on to whatever host a request goes to, also by a redirect: for a client
-        /// that calls nothing but services of your own.
+        /// Forwards the session to whatever host a request goes to, redirects included: for a client that
+        /// calls only your own services.
         ///
         /// ```
         #[doc = concat!("use ", $path, "::", $name, ";")]
@@ -262,7 +295,20 @@ macro_rules! propagation_methods {
             Self::to($crate::Hosts::any())
         }
 
-        fn to(hosts: $crate::Hosts) -> Self {
+        /// Forwards the session to these hosts: for a list that is made once, and shared by several
+        /// clients.
+        ///
+        /// ```
+        #[doc = concat!("use ", $path, "::{Hosts, ", $name, "};")]
+        ///
+        /// let ours = Hosts::named(["*.internal"])?;
+        #[doc = concat!("let payments = ", $name, "::to(ours.clone());")]
+        #[doc = concat!("let search = ", $name, "::to(ours);")]
+        /// # let _ = (payments, search);
+        #[doc = concat!("# Ok::<(), ", $path, "::InvalidHost>(())")]
+        /// ```
+        #[must_use]
+        pub fn to(hosts: $crate::Hosts) -> Self {
             Self { propagation: std::sync::Arc::new($crate::adapter::Propagation::new(hosts)) }
         }
 
@@ -270,7 +316,7 @@ macro_rules! propagation_methods {
         ///
         /// # Errors
         ///
-        #[doc = concat!("[`InvalidSetting`](", $path, "::InvalidSetting) if a name cannot be that of such a carrier.")]
+        #[doc = concat!("[`InvalidSetting`](", $path, "::InvalidSetting) if there are none, if a name is not valid, or if the header is for credentials.")]
         ///
         /// # Example
         ///
@@ -290,10 +336,32 @@ macro_rules! propagation_methods {
             Ok(Self { propagation: std::sync::Arc::new(propagation.carriers(carriers)?) })
         }
 
-        /// Takes the session ID out of requests to all other hosts, whoever has put it there: for
-        /// services that copy the headers of the requests they get into the ones they send.
+        /// Says where requests go whose URI has no host, as those of a tonic client to its channel. The
+        /// host must be on the list too. Without this, such requests are not given the session.
         ///
-        /// Without this, a request to a host that is not named is left as it is.
+        /// # Errors
+        ///
+        #[doc = concat!("[`InvalidHost`](", $path, "::InvalidHost) if it is not a scheme and a host.")]
+        ///
+        /// # Example
+        ///
+        /// ```
+        #[doc = concat!("use ", $path, "::", $name, ";")]
+        ///
+        #[doc = concat!("let client = ", $name, "::to_hosts([\"payments.internal\"])?")]
+        ///     .origin("http://payments.internal:50051")?;
+        /// # let _ = client;
+        #[doc = concat!("# Ok::<(), ", $path, "::InvalidHost>(())")]
+        /// ```
+        pub fn origin(self, origin: &str) -> Result<Self, $crate::InvalidHost> {
+            let propagation = std::sync::Arc::unwrap_or_clone(self.propagation);
+            Ok(Self { propagation: std::sync::Arc::new(propagation.origin(origin)?) })
+        }
+
+        /// Removes the session ID from requests to all other hosts, whoever put it there: for services
+        /// that copy the headers of the requests they get into the ones they send.
+        ///
+        /// Without this, a request to a host that is not on the list is left as it is.
         ///
         /// ```
         #[doc = concat!("use ", $path, "::", $name, ";")]

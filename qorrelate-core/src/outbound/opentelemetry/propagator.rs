@@ -10,25 +10,29 @@ use super::opentelemetry::propagation::text_map_propagator::FieldIter;
 use super::opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use crate::id::{SessionId, SessionIdRules};
 use crate::inbound::token::Token;
-use crate::inbound::{DEFAULT_HEADER, InvalidSetting, RequestHead, Search, Source, baggage};
-use crate::outbound::carrier::{Carrier, ResolvedCarrier};
+use crate::inbound::{DEFAULT_HEADER, InvalidSetting, RequestHead, Search, Source};
+use crate::outbound::baggage;
+use crate::outbound::carrier::Carrier;
 use crate::outbound::message::find;
+use crate::outbound::resolved_carrier::ResolvedCarrier;
 
 /// An OpenTelemetry propagator that carries the session: for instrumented clients and servers, and
 /// for the header carriers of Kafka, NATS and AMQP clients, which call the global propagator already.
 ///
 /// By default the session travels in the header `x-session-id`. A malformed ID is ignored.
 ///
-/// **It knows no hosts.** Whatever calls the propagator for an outgoing request sends the session
-/// along, to whomever it calls; only code that calls nobody but your own services should. For all
-/// other requests there are the client layers.
+/// **It doesn't check hosts.** Whatever calls the propagator for an outgoing request sends the session
+/// along, to any host; only code that calls nothing but your own services should. For all other
+/// requests use the client layers.
 ///
 /// # Together with others
 ///
-/// In a `TextMapCompositePropagator` it works along with the propagators for the trace context and
-/// for baggage. If it is told to use baggage, it must come *after* the SDK's `BaggagePropagator`,
-/// because either sets the whole header: ours then has the session and all other members of the
-/// context's baggage in it, encoded as W3C Baggage asks for.
+/// In a `TextMapCompositePropagator` it works with the propagators for the trace context and for
+/// baggage. With [`Carrier::baggage`], it must come *after* the SDK's `BaggagePropagator`, because each
+/// of the two sets the whole header: ours then holds the session and all other members of the context's
+/// baggage, encoded as W3C Baggage requires. **If all that is too long or too much (8192 bytes, 64
+/// members), the session ID is left out** and the header stays as the SDK wrote it. Send the ID in a
+/// header too if that matters.
 ///
 /// # Example
 ///
@@ -66,8 +70,7 @@ pub struct SessionPropagator {
 impl SessionPropagator {
     /// A propagator of the header `x-session-id`.
     pub fn new() -> Self {
-        // The default header's name is a token, so there is always one.
-        let carriers = ResolvedCarrier::new(&Carrier::header(DEFAULT_HEADER)).into_iter().collect();
+        let carriers = ResolvedCarrier::default_list();
         Self { carriers, inbound: Search::new(), fields: vec![DEFAULT_HEADER.to_owned()] }
     }
 
@@ -76,7 +79,7 @@ impl SessionPropagator {
     ///
     /// # Errors
     ///
-    /// [`InvalidSetting`] if a name cannot be that of such a carrier.
+    /// [`InvalidSetting`] if there are none, if a name is not valid, or if the header is for credentials.
     ///
     /// # Example
     ///
@@ -94,7 +97,7 @@ impl SessionPropagator {
         carriers: impl IntoIterator<Item = Carrier>,
     ) -> Result<Self, InvalidSetting> {
         let carriers: Vec<_> = carriers.into_iter().collect();
-        self.carriers = carriers.iter().map(ResolvedCarrier::new).collect::<Result<_, _>>()?;
+        self.carriers = ResolvedCarrier::list(&carriers)?;
         self.inbound = self.inbound.sources(carriers.iter().map(Source::from))?;
         self.fields =
             self.carriers.iter().map(|carrier| carrier.header.as_str().to_owned()).collect();
@@ -122,7 +125,7 @@ impl SessionPropagator {
                 Some(key) => {
                     let lines = baggage_of(cx);
                     let lines = lines.iter().map(String::as_bytes);
-                    if let Some(merged) = baggage::merged(lines, key, Some(id.as_str()))
+                    if let Some(merged) = baggage::with_member(lines, key, id.as_str())
                         && let Ok(merged) = String::from_utf8(merged)
                     {
                         injector.set(header.as_str(), merged);
@@ -133,7 +136,7 @@ impl SessionPropagator {
     }
 }
 
-/// The members of a context's baggage. One whose key is no token cannot be sent.
+/// The members of a context's baggage. One whose key is not a token cannot be sent.
 fn baggage_of(cx: &Context) -> Vec<String> {
     let mut members: Vec<_> = cx
         .baggage()
@@ -259,7 +262,7 @@ mod tests {
     /// What is in the baggage, decoded, by the grammar.
     fn member(headers: &Headers, key: &str) -> Option<String> {
         let line = headers.get("baggage")?.as_bytes();
-        let mut values = baggage::values(std::iter::once(line), key);
+        let mut values = crate::inbound::baggage::values(std::iter::once(line), key);
         let value = values.next()?;
         assert_eq!(values.next(), None, "{key} twice in {headers:?}");
         Some(String::from_utf8(value.into_owned()).unwrap())
