@@ -1,4 +1,4 @@
-//! The middleware for awc clients: hands the session on to the services that are called.
+//! The middleware for awc clients: forwards the session to the services that are called.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,21 +10,26 @@ use actix_web::http::Uri;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use awc::ConnectRequest;
 use awc::middleware::Transform;
-use qorrelate_core::adapter::{OutboundHeaders, Propagation, Target};
+use qorrelate_core::adapter::{Given, OutboundHeaders, Propagation, Target};
 
-/// Puts the ID of the current session into the requests of an awc client to the hosts that are
-/// named, and into no others; into those that open a WebSocket too.
+/// Puts the ID of the current session into the requests of an awc client to the hosts on a list, and
+/// into no others. That includes requests that open a WebSocket.
 ///
-/// By default the ID is sent in the header `X-Session-ID`; one that is there already, such as one
-/// copied from the request that is being handled, is replaced. A request that is made in no session
-/// is left as it is. The session is the one that is current when `send` is called.
+/// By default the ID is sent in the header `X-Session-ID`. If the header is there already, such as one
+/// copied from the request being handled, it is replaced. Without a session, a request is left as it is.
+/// The session is the one that is current when `send` is called.
 ///
 /// # Redirects
 ///
-/// awc follows redirects outside of its middleware, so each request that is sent is judged by the
-/// host that it goes to. A header that is set by hand is not: awc takes it to wherever a redirect
-/// leads, unless [`remove_from_others`](Self::remove_from_others) is set. awc's own
-/// `middleware::Redirect` must not be wrapped by hand *before* this one, which would put it inside.
+/// awc follows redirects outside of its middleware, so each request that is sent is checked against the
+/// list by itself. A redirected request is made while the future that `send` returns is polled: **await
+/// that future in the session**, as a handler does, and a request that is redirected to a listed host has
+/// the session, whoever redirected it. If only `send` is called in the session, and the future is awaited
+/// elsewhere, the redirected requests are sent without it.
+///
+/// A header that you set by hand is not checked: awc sends it wherever a redirect leads, unless
+/// [`remove_from_others`](Self::remove_from_others) is set. Don't wrap awc's own `middleware::Redirect`
+/// *before* this one: that would put it inside.
 ///
 /// # Example
 ///
@@ -90,12 +95,12 @@ impl<S: Service<ConnectRequest>> Service<ConnectRequest> for PropagateSessionIdS
 impl<S> PropagateSessionIdService<S> {
     fn put_into(&self, head: &mut RequestHead) {
         let uri = head.uri.clone();
-        self.propagation.apply(target(&uri), None, &mut Headers(&mut head.headers));
+        self.propagation.apply(target(&uri), Given::default(), &mut Headers(&mut head.headers));
     }
 }
 
-/// The head of a request that is sent more than once is shared, with headers of its own for each
-/// time, which replace those of the same name.
+/// The head of a request that is sent more than once is shared. Each time has headers of its own, which
+/// replace those of the same name.
 fn owned(head: RequestHeadType) -> RequestHead {
     match head {
         RequestHeadType::Owned(head) => head,

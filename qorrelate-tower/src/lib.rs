@@ -14,6 +14,8 @@ mod require;
 mod reqwest_client;
 #[cfg(feature = "reqwest-middleware")]
 mod reqwest_middleware;
+#[cfg(feature = "reqwest")]
+mod reqwest_request;
 mod server_timing;
 mod session_id;
 
@@ -24,7 +26,9 @@ pub use make_span::SessionMakeSpan;
 pub use propagate::{PropagateSessionId, PropagateSessionIdLayer};
 pub use require::{RequireSessionId, RequireSessionIdBody, RequireSessionIdLayer};
 #[cfg(feature = "reqwest")]
-pub use reqwest_client::{PropagateSessionIdExt, RequestBuilderExt, SessionClient};
+pub use reqwest_client::{PropagateSessionIdExt, SessionClient};
+#[cfg(feature = "reqwest")]
+pub use reqwest_request::SessionRequestBuilder;
 pub use server_timing::{ServerTiming, ServerTimingLayer};
 pub use session_id::{SessionIdLayer, SessionIdService};
 

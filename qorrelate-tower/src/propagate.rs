@@ -1,37 +1,42 @@
-//! The layer for clients: hands the session on to the services that are called.
+//! The layer for clients: forwards the session to the services that are called.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
-use qorrelate_core::SessionId;
-use qorrelate_core::adapter::{OutboundHeaders, Propagation, Target};
+use qorrelate_core::adapter::{Given, OutboundHeaders, Propagation, Target};
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// Puts the ID of the current session into requests to the hosts that are named, and into no others.
+use crate::inner::inner_methods;
+
+/// Puts the ID of the current session into requests to the hosts on a list, and into no others.
 ///
 /// It works on any client that is a `Service<http::Request<B>>`: hyper-util's, tonic's channels. By
-/// default the ID is sent in the header `X-Session-ID`; one that is there already, such as one copied
-/// from the request that is being handled, is replaced. A request that is made in no session is left
-/// as it is.
+/// default the ID is sent in the header `X-Session-ID`. If the header is there already, such as one
+/// copied from the request being handled, it is replaced. Without a session, a request is left as it
+/// is.
 ///
-/// The session is the one that is current when the service is *called*. Another is given with the
-/// request: `request.extensions_mut().insert(session_id)`.
+/// The session is the one that is current when the service is *called*. To send another one, put it into
+/// the request: `request.extensions_mut().insert(session_id)`.
 ///
 /// # Where to put it
 ///
-/// Put it innermost, next to the client: inside of what follows redirects, retries or chooses among
-/// hosts. Then each request that is sent is judged by the host that it goes to. Outside of
-/// tower-http's `FollowRedirect` it would put the header on the first request only, and the copies of
-/// it that follow a redirect would carry the header to wherever that leads.
+/// Put it innermost, next to the client: below any layer that follows redirects, retries or picks a
+/// host. Then each request that is sent is checked against the list by itself. Above tower-http's
+/// `FollowRedirect` it would put the header on the first request only, and the redirected copies would
+/// carry the header to any host.
+///
+/// A layer that follows redirects makes the next call while its future is polled. So await that future
+/// in the session, as a handler does: if only the first call is made in the session and the future is
+/// awaited elsewhere, the redirected requests are sent without it.
 ///
 /// # Which host
 ///
-/// The host is the one in the request's URI; the `Host` header is what the server is told, not where
-/// the request goes. If the URI has none, the host is not known, and nothing is sent. That is so for a
-/// tonic client, unless it is told the URI of its channel: `HealthClient::with_origin(service, uri)`
-/// in place of `HealthClient::new(service)`.
+/// The host is the one in the request's URI. (The `Host` header tells the server its name, not where the
+/// request goes.) If the URI has none, nothing is sent, unless the layer is told with
+/// [`origin`](Self::origin). tonic clients need that: their requests have a path only, and the channel
+/// knows the host.
 ///
 /// # Example
 ///
@@ -88,6 +93,10 @@ pub struct PropagateSessionId<S> {
     propagation: Arc<Propagation<HeaderName>>,
 }
 
+impl<S> PropagateSessionId<S> {
+    inner_methods!();
+}
+
 impl<S, B> Service<Request<B>> for PropagateSessionId<S>
 where
     S: Service<Request<B>>,
@@ -101,7 +110,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let given = request.extensions().get::<SessionId>().cloned();
+        let given = Given::new(request.extensions().get(), request.extensions().get());
         let uri = request.uri().clone();
         self.propagation.apply(target(&uri), given, &mut Headers(request.headers_mut()));
         self.inner.call(request)
@@ -146,10 +155,10 @@ mod tests {
     use std::convert::Infallible;
     use std::future::{Ready, ready};
 
-    use opentelemetry::baggage::BaggageExt;
-    use opentelemetry::propagation::{Injector, TextMapPropagator};
-    use opentelemetry_sdk::propagation::BaggagePropagator;
-    use qorrelate_core::Carrier;
+    use opentelemetry_0_33::baggage::BaggageExt;
+    use opentelemetry_0_33::propagation::{Injector, TextMapPropagator};
+    use opentelemetry_sdk_0_33::propagation::BaggagePropagator;
+    use qorrelate_core::{Carrier, Hosts, InvalidHostReason, InvalidSettingReason, SessionId};
 
     use super::*;
 
@@ -217,6 +226,46 @@ mod tests {
     }
 
     #[test]
+    fn without_a_host_in_the_uri_the_request_goes_to_the_origin_if_it_is_set() {
+        let _guard = id("abc").enter();
+        let path = || Request::get("/grpc.health.v1.Health/Check").header("x-session-id", "stale");
+        for (origin, expected) in [
+            ("http://named.example:50051", &["abc"][..]),
+            ("http://[::1]:8080", &["abc"]),
+            ("http://[::1]:8081", &[]),
+            ("http://other.example", &[]),
+        ] {
+            let layer = layer().remove_from_others().origin(origin).unwrap();
+            assert_eq!(session(&sent(&layer, path())), expected, "{origin}");
+        }
+        // A host in the URI comes first.
+        let layer = layer().origin("http://named.example").unwrap();
+        assert_eq!(session(&sent(&layer, Request::get("http://other.example/"))), &[""; 0]);
+
+        let error = layer.origin("named.example:50051").unwrap_err();
+        assert_eq!(error.reason(), InvalidHostReason::NotAnOrigin);
+    }
+
+    #[test]
+    fn a_list_of_hosts_is_shared() {
+        let _guard = id("abc").enter();
+        let hosts = Hosts::named(["named.example"]).unwrap();
+        for layer in
+            [PropagateSessionIdLayer::to(hosts.clone()), PropagateSessionIdLayer::to(hosts)]
+        {
+            assert_eq!(session(&sent(&layer, Request::get("http://named.example/"))), ["abc"]);
+            assert_eq!(session(&sent(&layer, Request::get("http://other.example/"))), &[""; 0]);
+        }
+    }
+
+    #[test]
+    fn the_inner_service_can_be_reached() {
+        let mut service = layer().layer(1);
+        *service.get_mut() += 1;
+        assert_eq!((*service.get_ref(), service.into_inner()), (2, 2));
+    }
+
+    #[test]
     fn any_host_is_any_host() {
         let _guard = id("abc").enter();
         let request = Request::get("http://other.example/");
@@ -246,6 +295,36 @@ mod tests {
         assert_eq!(session(&sent(&layer(), request)), ["given"]);
         let request = Request::get("http://other.example/").extension(id("given"));
         assert_eq!(session(&sent(&layer(), request)), &[""; 0]);
+    }
+
+    /// What a session layer puts into the extensions of a request.
+    fn extensions(request: http::request::Builder) -> http::Extensions {
+        let (send, received) = std::sync::mpsc::channel();
+        let inner = tower::service_fn(move |request: Request<()>| {
+            send.send(request.extensions().clone()).unwrap();
+            ready(Ok::<_, Infallible>(http::Response::new(())))
+        });
+        let mut service = crate::SessionIdLayer::new().insert_extension(true).layer(inner);
+        drop(service.call(request.body(()).unwrap()));
+        received.try_recv().unwrap()
+    }
+
+    /// As behind a `Buffer`, where the thread may work for another request.
+    #[test]
+    fn an_outcome_in_the_extensions_says_whose_request_it_is() {
+        let _guard = id("another").enter();
+        let sent = |extensions: http::Extensions| {
+            let mut request = Request::get("http://named.example/").body(()).unwrap();
+            *request.extensions_mut() = extensions;
+            layer().layer(Echo).call(request).into_inner().unwrap()
+        };
+        assert_eq!(session(&sent(extensions(Request::get("/")))), &[""; 0], "no session");
+        let with_header = || extensions(Request::get("/").header("x-session-id", "its-own"));
+        assert_eq!(session(&sent(with_header())), ["its-own"]);
+        let mut given = with_header();
+        given.insert(id("given"));
+        assert_eq!(session(&sent(given)), ["given"]);
+        assert_eq!(session(&sent(http::Extensions::new())), ["another"]);
     }
 
     #[test]
@@ -289,14 +368,26 @@ mod tests {
         assert_eq!(session(&sent), &[""; 0]);
     }
 
+    #[test]
+    fn full_baggage_is_left_as_it_is_but_for_a_stale_session() {
+        let _guard = id("abc").enter();
+        let layer = layer().carriers([Carrier::baggage()]).unwrap();
+        let full = vec!["a=1"; 63].join(" ,");
+        let request = || Request::get("http://named.example/").header("baggage", &full);
+        let as_it_was = sent(&layer, request().header("baggage", " b=2;p ,"));
+        assert_eq!(values(&as_it_was, "baggage"), [&*full, " b=2;p ,"]);
+        let without = sent(&layer, request().header("baggage", "b=2,session.id=old"));
+        assert_eq!(values(&without, "baggage"), [format!("{full},b=2")]);
+    }
+
     /// The SDK writes all members of the context's baggage, a session from an earlier hop among them.
     #[test]
     fn a_request_that_passes_through_the_sdks_propagator_too_comes_out_right() {
-        let mut inbound = HashMap::new();
+        let mut inbound = HashMap::<String, String>::new();
         Injector::set(&mut inbound, "baggage", "tenant=a;p=1,session.id=old,b=2".to_owned());
         let propagator = BaggagePropagator::new();
         let cx = propagator.extract(&inbound);
-        let mut written = HashMap::new();
+        let mut written = HashMap::<String, String>::new();
         propagator.inject_context(&cx, &mut written);
         let others = |line: &str| {
             let members = line.split(',').filter(|member| !member.starts_with("session.id="));
@@ -311,7 +402,7 @@ mod tests {
         assert_eq!(others(line), others(&written["baggage"]));
         assert_eq!(line.matches("session.id=").count(), 1);
 
-        let mut received = HashMap::new();
+        let mut received = HashMap::<String, String>::new();
         Injector::set(&mut received, "baggage", line.to_owned());
         let cx = propagator.extract(&received);
         for (key, value) in [("session.id", "abc"), ("tenant", "a"), ("b", "2")] {
@@ -320,10 +411,18 @@ mod tests {
     }
 
     #[test]
-    fn a_carrier_that_cannot_be_is_refused_when_it_is_set() {
-        for carrier in [Carrier::header("x session"), Carrier::baggage_member("a,b")] {
-            let error = layer().carriers([carrier.clone()]).unwrap_err();
-            assert_eq!(error, qorrelate_core::InvalidSetting::Carrier(carrier));
+    fn invalid_carriers_are_refused_when_they_are_set() {
+        for (carrier, name, reason) in [
+            (Carrier::header("x session"), "x session", InvalidSettingReason::NotAToken),
+            (Carrier::baggage_member("a,b"), "a,b", InvalidSettingReason::NotAToken),
+            (Carrier::header("Authorization"), "authorization", InvalidSettingReason::Secret),
+            (Carrier::header("Cookie"), "cookie", InvalidSettingReason::Secret),
+        ] {
+            let error = layer().carriers([Carrier::baggage(), carrier]).unwrap_err();
+            assert_eq!((error.name(), error.reason()), (name, reason));
         }
+        let error = layer().carriers([]).unwrap_err();
+        assert_eq!(error.reason(), InvalidSettingReason::Empty);
+        assert_eq!(error.to_string(), "the list of carriers is empty");
     }
 }

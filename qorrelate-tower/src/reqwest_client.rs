@@ -1,23 +1,21 @@
-//! reqwest: a client that hands the session on, and that no redirect takes it away from.
+//! reqwest: a client that forwards the session, and whose redirects don't leak it.
 
 use std::sync::Arc;
 
 use http::HeaderName;
-use qorrelate_core::SessionId;
-use qorrelate_core::adapter::{Propagation, Target};
+use qorrelate_core::adapter::{Given, Propagation, Target};
 use reqwest::redirect::Policy;
-use reqwest::{
-    Client, ClientBuilder, Error, IntoUrl, Method, Request, RequestBuilder, Response, Url,
-};
+use reqwest::{Client, ClientBuilder, Error, IntoUrl, Method, Request, Response, Url};
 
 use crate::propagate::{Headers, PropagateSessionIdLayer};
+use crate::reqwest_request::SessionRequestBuilder;
 
 /// What Qorrelate adds to reqwest's `ClientBuilder`.
 pub trait PropagateSessionIdExt: Sized {
-    /// Builds a client that puts the ID of the current session into requests to the hosts that the
-    /// layer names, and into no others.
+    /// Builds a client that puts the ID of the current session into requests to the hosts on the
+    /// layer's list, and into no others.
     ///
-    /// Redirects are followed as reqwest does by default, but for one: see [`SessionClient`].
+    /// Redirects are followed as reqwest does by default, with one exception: see [`SessionClient`].
     ///
     /// # Errors
     ///
@@ -26,15 +24,15 @@ pub trait PropagateSessionIdExt: Sized {
     /// # Example
     ///
     /// ```
-    /// use qorrelate_tower::{PropagateSessionIdExt, PropagateSessionIdLayer, SessionId};
+    /// use qorrelate_tower::{PropagateSessionIdExt, PropagateSessionIdLayer};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let client = reqwest::Client::builder()
     ///     .build_propagating(PropagateSessionIdLayer::to_hosts(["payments.internal"])?)?;
-    ///
-    /// let id: SessionId = "abc".parse()?;
-    /// let request = id.in_scope(|| client.post("http://payments.internal/charge")).build()?;
-    /// assert_eq!(request.headers()["x-session-id"], "abc");
+    /// # let _ = async {
+    /// let response = client.post("http://payments.internal/charge").body("12.50").send().await?;
+    /// # Ok::<_, reqwest::Error>(response)
+    /// # };
     /// # Ok(())
     /// # }
     /// ```
@@ -42,8 +40,8 @@ pub trait PropagateSessionIdExt: Sized {
         self.build_propagating_with(layer, Policy::default())
     }
 
-    /// The same with a redirect policy of your own: reqwest's builder does not show the one that it
-    /// was given, and that one is replaced.
+    /// The same with your own redirect policy. One that was set on reqwest's builder before is
+    /// replaced: the builder doesn't show it.
     ///
     /// # Errors
     ///
@@ -81,8 +79,8 @@ impl PropagateSessionIdExt for ClientBuilder {
     }
 }
 
-/// What follows redirects must not take the session to a host that is not named, and reqwest's
-/// policies cannot change the headers of the next request.
+/// A redirect must not take the session to a host that is not on the list, and reqwest's policies cannot
+/// change the headers of the next request.
 fn stay(propagation: Arc<Propagation<HeaderName>>, redirects: Policy) -> Policy {
     Policy::custom(move |attempt| {
         let names = |url| propagation.names(target(url));
@@ -98,22 +96,30 @@ fn target(url: &Url) -> Option<Target<'_>> {
     Some(Target::new(url.scheme(), url.host_str()?, url.port()))
 }
 
-/// A reqwest client that hands the session on to the hosts that are named, and to no others.
+/// A reqwest client that forwards the session to the hosts on a list, and to no others.
 /// [`build_propagating`](PropagateSessionIdExt::build_propagating) makes one.
 ///
-/// Its methods have the names of reqwest's and return reqwest's `RequestBuilder`, so that only the
-/// line that builds the client changes. The session is the one that is current when the method is
-/// called; a header that is set by hand afterwards, with `RequestBuilder::header`, is added to it.
-/// [`in_session`](RequestBuilderExt::in_session) has the last word instead.
+/// Its methods have the names of reqwest's, so that only the line that builds the client changes.
+///
+/// Whether a request gets the session is decided **when it is sent**, by [`SessionRequestBuilder::send`]
+/// or by [`execute`](Self::execute): then the URL is final, and the session is the one that is current in
+/// that call. If the session header is there already, such as one copied from the request being handled,
+/// it is replaced.
+///
+/// **A session header in `ClientBuilder::default_headers` goes to every host.** reqwest adds default
+/// headers after this client is done with a request, and offers no way to see or remove them. Don't set
+/// it there.
 ///
 /// # Redirects
 ///
-/// reqwest sends the headers of a request again when it follows a redirect, and takes out only
-/// `Authorization` and cookies. So **a redirect from a host that is named to one that is not is not
-/// followed**: the answer is the redirect itself, with its status and `Location`. All other redirects
-/// are followed. It is so in no session too, because a policy cannot see what was sent. Where such a
-/// redirect is to be followed, as to a download elsewhere, follow it with
-/// a client of its own, which has no secrets in its default headers:
+/// reqwest can't check headers again per hop: a redirected request has the headers of the first one, and
+/// only `Authorization` and cookies are removed. So **a redirect from a listed host to an unlisted one is
+/// returned to you instead of followed**, with its status and `Location`, also if there was no session:
+/// a policy can't see what was sent. All other redirects are followed. One from an unlisted host to a
+/// listed one arrives there without the session.
+///
+/// To follow such a redirect, as to a download elsewhere, use another client, without secrets in its
+/// default headers:
 ///
 /// ```no_run
 /// # async fn example(
@@ -140,8 +146,8 @@ pub struct SessionClient {
 macro_rules! requests {
     ($($method:ident $name:literal $constant:ident)*) => {
         $(
-            #[doc = concat!("A `", $name, "` request to that URL.")]
-            pub fn $method<U: IntoUrl>(&self, url: U) -> RequestBuilder {
+            #[doc = concat!("Begins a `", $name, "` request to that URL.")]
+            pub fn $method<U: IntoUrl>(&self, url: U) -> SessionRequestBuilder {
                 self.request(Method::$constant, url)
             }
         )*
@@ -158,79 +164,54 @@ impl SessionClient {
         head "HEAD" HEAD
     }
 
-    /// A request with that method to that URL, in the current session if the host is named.
-    pub fn request<U: IntoUrl>(&self, method: Method, url: U) -> RequestBuilder {
-        let builder = self.client.request(method, url);
-        match builder.try_clone().map(RequestBuilder::build) {
-            Some(Ok(mut request)) => {
-                self.put_into(&mut request, None);
-                RequestBuilder::from_parts(self.client.clone(), request)
-            }
-            // What is no URL is an error when the request is sent or built, as it is in reqwest.
-            _ => builder,
-        }
+    /// Begins a request with that method to that URL.
+    pub fn request<U: IntoUrl>(&self, method: Method, url: U) -> SessionRequestBuilder {
+        SessionRequestBuilder::new(self.clone(), self.client.request(method, url))
     }
 
-    /// Sends a request, in the current session if the host is named.
+    /// Sends a request: in the session that is current now, if the host is on the list. It may come from
+    /// any of reqwest's builders.
     ///
     /// # Errors
     ///
     /// Those of reqwest's `Client::execute`.
-    pub fn execute(
-        &self,
-        mut request: Request,
-    ) -> impl Future<Output = Result<Response, Error>> + Send + use<> {
-        self.put_into(&mut request, None);
-        self.client.execute(request)
-    }
-
-    pub(crate) fn put_into(&self, request: &mut Request, given: Option<SessionId>) {
-        let url = request.url().clone();
-        self.propagation.apply(target(&url), given, &mut Headers(request.headers_mut()));
-    }
-
-    #[cfg(feature = "reqwest-middleware")]
-    pub(crate) const fn client(&self) -> &Client {
-        &self.client
-    }
-}
-
-/// What Qorrelate adds to reqwest's `RequestBuilder`.
-pub trait RequestBuilderExt: Sized {
-    /// Puts the current session into the request as it is by now, if the host is named: a session
-    /// header that it has already is replaced. It is sent with that client, whichever made it.
-    ///
-    /// # Errors
-    ///
-    /// Whatever was wrong with the request until here.
     ///
     /// # Example
     ///
     /// ```
-    /// use qorrelate_tower::{
-    ///     PropagateSessionIdExt, PropagateSessionIdLayer, RequestBuilderExt, SessionId,
-    /// };
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let session = reqwest::Client::builder()
-    ///     .build_propagating(PropagateSessionIdLayer::to_hosts(["payments.internal"])?)?;
-    /// # let inbound = reqwest::header::HeaderMap::new();
-    /// let id: SessionId = "abc".parse()?;
-    /// let _guard = id.enter(); // as in a handler
-    ///
-    /// let request = session.get("http://payments.internal/").headers(inbound).in_session(&session)?;
-    /// assert_eq!(request.build()?.headers()["x-session-id"], "abc");
+    /// # async fn example(
+    /// #     client: qorrelate_tower::SessionClient,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut request = client.get("http://payments.internal/balance").build()?;
+    /// request.url_mut().set_query(Some("year=2026"));
+    /// let response = client.execute(request).await?;
+    /// # let _ = response;
     /// # Ok(())
     /// # }
     /// ```
-    fn in_session(self, client: &SessionClient) -> Result<Self, Error>;
-}
+    pub fn execute(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<Response, Error>> + Send + use<> {
+        self.send(request, Given::default())
+    }
 
-impl RequestBuilderExt for RequestBuilder {
-    fn in_session(self, client: &SessionClient) -> Result<Self, Error> {
-        let mut request = self.build()?;
-        client.put_into(&mut request, None);
-        Ok(Self::from_parts(client.client.clone(), request))
+    pub(crate) fn send(
+        &self,
+        mut request: Request,
+        given: Given,
+    ) -> impl Future<Output = Result<Response, Error>> + Send + use<> {
+        self.put_into(&mut request, given);
+        self.client.execute(request)
+    }
+
+    pub(crate) fn put_into(&self, request: &mut Request, given: Given) {
+        let url = request.url().clone();
+        self.propagation.apply(target(&url), given, &mut Headers(request.headers_mut()));
+    }
+
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
     }
 }
 

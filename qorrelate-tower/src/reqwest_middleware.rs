@@ -1,9 +1,9 @@
-//! reqwest-middleware: the session in the requests of a client with middleware.
+//! reqwest-middleware: forwarding the session below all other middleware.
 
 use std::pin::Pin;
 
 use http::Extensions;
-use qorrelate_core::SessionId;
+use qorrelate_core::adapter::Given;
 use reqwest::{Request, Response};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next, Result};
 
@@ -12,9 +12,9 @@ use crate::reqwest_client::SessionClient;
 impl SessionClient {
     /// The same client, with middleware around it.
     ///
-    /// What hands the session on goes innermost, so that each request that is sent is judged by the
-    /// host that it goes to, whatever the middleware made of it. A session is given explicitly as an
-    /// extension of the request: `request.with_extension(session_id)`.
+    /// The session is put in innermost, so that each request that is sent is checked against the list by
+    /// itself, whatever the middleware made of it: a retry elsewhere, another URL. To send another session
+    /// than the current one, give it with the request: `request.with_extension(session_id)`.
     ///
     /// # Example
     ///
@@ -65,7 +65,7 @@ impl Middleware for PutSessionId {
         'b: 'future,
         'c: 'future,
     {
-        self.0.put_into(&mut request, extensions.get::<SessionId>().cloned());
+        self.0.put_into(&mut request, Given::new(extensions.get(), extensions.get()));
         next.run(request, extensions)
     }
 }

@@ -1,5 +1,5 @@
-//! What goes to a host that is not named, by real clients over real sockets: nothing of the session,
-//! directly, through a redirect or through a retry.
+//! What reaches a host that is not on the list, from real clients over real sockets: nothing of the
+//! session, directly, through a redirect or through a retry.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test")]
 
 use std::future::Ready;
@@ -15,9 +15,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use qorrelate_actix::{Carrier, PropagateSessionIdMiddleware, SessionId};
 use qorrelate_tests::peer::{Peer, Received};
-use qorrelate_tower::{
-    PropagateSessionId, PropagateSessionIdExt, PropagateSessionIdLayer, RequestBuilderExt,
-};
+use qorrelate_tower::{PropagateSessionId, PropagateSessionIdExt, PropagateSessionIdLayer};
 use tower::retry::{Policy, RetryLayer};
 use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_http::follow_redirect::FollowRedirectLayer;
@@ -28,7 +26,7 @@ const HEADER: &str = "x-session-id";
 
 type Body = Full<Bytes>;
 
-/// A client that is set up to hand the session on to some hosts, and follows redirects.
+/// A client that is set up to forward the session to some hosts, and follows redirects.
 #[derive(Clone, Copy)]
 struct Client {
     name: &'static str,
@@ -39,7 +37,7 @@ struct Client {
 const CLIENTS: [Client; 5] = [
     Client { name: "hyper", send: hyper },
     Client { name: "reqwest", send: reqwest },
-    Client { name: "reqwest, in_session", send: reqwest_in_session },
+    Client { name: "reqwest, execute", send: reqwest_execute },
     Client { name: "reqwest-middleware", send: reqwest_middleware },
     Client { name: "awc", send: awc },
 ];
@@ -89,12 +87,11 @@ fn reqwest(hosts: &[&str], method: &str, url: &str) {
     let _ = run(async || client.request(method, url).body("a body").send().await);
 }
 
-fn reqwest_in_session(hosts: &[&str], method: &str, url: &str) {
+fn reqwest_execute(hosts: &[&str], method: &str, url: &str) {
     let client = reqwest_builder().build_propagating(layer(hosts)).unwrap();
     let other = reqwest_builder().build().unwrap();
-    let method = method.parse().unwrap();
-    let request = other.request(method, url).body("a body");
-    let _ = run(async || request.in_session(&client).unwrap().send().await);
+    let request = other.request(method.parse().unwrap(), url).body("a body").build().unwrap();
+    let _ = run(async || client.execute(request).await);
 }
 
 fn reqwest_middleware(hosts: &[&str], method: &str, url: &str) {
@@ -279,9 +276,9 @@ fn a_header_of_an_earlier_hop_is_replaced() {
     let (host, url) = (named.address.to_string(), format!("http://{}/", named.address));
     let client = reqwest_builder().build_propagating(layer(&[&host])).unwrap();
 
-    let with_old = || reqwest_builder().build().unwrap().get(&url).header(HEADER, "old");
+    let with_old = || client.get(&url).header(HEADER, "old").header(HEADER, "older");
     run(async || client.execute(with_old().build().unwrap()).await).unwrap();
-    run(async || with_old().in_session(&client).unwrap().send().await).unwrap();
+    run(async || with_old().send().await).unwrap();
     let middleware = client.with_middleware(|builder| builder);
     run(async || middleware.get(&url).header(HEADER, "old").send().await).unwrap();
     run(async || {
@@ -331,10 +328,200 @@ fn a_session_that_is_given_with_the_request_comes_first() {
     let named = Peer::local();
     let url = format!("http://{}/", named.address);
     let client = reqwest_builder().build_propagating(layer(&["127.0.0.1"])).unwrap();
-    let client = client.with_middleware(|builder| builder);
     let given: SessionId = "given".parse().unwrap();
+    let request = client.get(&url).session(&given);
+    let again = request.try_clone().unwrap();
+    run(async || request.send().await).unwrap();
+    run(async || again.send().await).unwrap();
+    let client = client.with_middleware(|builder| builder);
     run(async || client.get(&url).with_extension(given).send().await).unwrap();
-    assert_eq!(sessions(&named.take_received()), [["given"]]);
+    assert_eq!(sessions(&named.take_received()), [["given"]; 3]);
+}
+
+/// Headers that a handler copies from the request it handles, a session of an earlier hop among them.
+fn copied() -> http::HeaderMap {
+    [(HEADER, "stale"), ("x-tenant", "7")]
+        .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+        .into_iter()
+        .collect()
+}
+
+/// Every way to send one with reqwest.
+#[test]
+fn what_is_copied_into_a_request_of_reqwest_is_judged_when_it_is_sent() {
+    let (named, stranger) = (Peer::local(), Peer::local());
+    let layer = layer(&[&named.address.to_string()]).remove_from_others();
+    let client = reqwest_builder().build_propagating(layer).unwrap();
+    let middleware = client.clone().with_middleware(|builder| builder);
+    for (peer, expected) in [(&named, &[ID][..]), (&stranger, &[])] {
+        let url = format!("http://{}/", peer.address);
+        run(async || client.get(&url).headers(copied()).send().await).unwrap();
+        run(async || client.get(&url).map(|builder| builder.headers(copied())).send().await)
+            .unwrap();
+        run(async || client.execute(client.get(&url).headers(copied()).build().unwrap()).await)
+            .unwrap();
+        run(async || {
+            let request = client.get(&url).headers(copied()).build().unwrap();
+            qorrelate_tower::SessionRequestBuilder::from_parts(client.clone(), request).send().await
+        })
+        .unwrap();
+        run(async || client.get(&url).headers(copied()).try_clone().unwrap().send().await).unwrap();
+        run(async || middleware.get(&url).headers(copied()).send().await).unwrap();
+        let received = peer.take_received();
+        assert_eq!(sessions(&received), [expected; 6]);
+        for request in received {
+            assert_eq!(request.header("x-tenant"), ["7"]);
+        }
+    }
+}
+
+#[test]
+fn a_request_of_reqwest_that_is_given_another_url_is_judged_by_that() {
+    let (named, stranger) = (Peer::local(), Peer::local());
+    let client = reqwest_builder().build_propagating(layer(&[&named.address.to_string()])).unwrap();
+    let url = |peer: &Peer| format!("http://{}/", peer.address).parse::<reqwest::Url>().unwrap();
+
+    let to_stranger = || {
+        // Built in the session.
+        let mut request = id().in_scope(|| client.get(url(&named)).build().unwrap());
+        assert!(
+            request.headers().is_empty(),
+            "a request that is built has no session: {request:?}"
+        );
+        *request.url_mut() = url(&stranger);
+        request
+    };
+    run(async || client.execute(to_stranger()).await).unwrap();
+    run(async || {
+        let request = client.get(url(&named));
+        request
+            .map(|builder| {
+                let (client, request) = builder.build_split();
+                let mut request = request.unwrap();
+                *request.url_mut() = url(&stranger);
+                reqwest::RequestBuilder::from_parts(client, request)
+            })
+            .send()
+            .await
+    })
+    .unwrap();
+    let received = stranger.take_received();
+    assert_eq!(received.len(), 2);
+    assert_nothing_of_the_session(&received, "another URL");
+
+    let mut request = client.get(url(&stranger)).build().unwrap();
+    *request.url_mut() = url(&named);
+    run(async || client.execute(request).await).unwrap();
+    assert_eq!(sessions(&named.take_received()), [[ID]]);
+}
+
+/// A builder of another client, which would follow any redirect, does not get the request.
+#[test]
+fn the_client_that_sends_a_request_stays_whatever_is_made_of_the_builder() {
+    let (named, stranger) = (Peer::local(), Peer::local());
+    named.redirect("/start", 307, &format!("http://{}/", stranger.address));
+    let url = format!("http://{}/start", named.address);
+    let client = reqwest_builder().build_propagating(layer(&[&named.address.to_string()])).unwrap();
+    let other = reqwest_builder().build().unwrap();
+    let response = run(async || client.get(&url).map(|_| other.get(&url)).send().await).unwrap();
+    assert_eq!(response.status(), 307);
+    assert_eq!(sessions(&named.take_received()), [[ID]]);
+    assert!(stranger.take_received().is_empty());
+}
+
+#[test]
+fn the_session_of_a_request_of_reqwest_is_the_one_in_which_it_is_sent() {
+    let named = Peer::local();
+    let url = format!("http://{}/", named.address);
+    let client = reqwest_builder().build_propagating(layer(&["127.0.0.1"])).unwrap();
+    let other: SessionId = "other".parse().unwrap();
+    run(async || {
+        // Begun in one session, sent in another, awaited in a third.
+        let request = other.in_scope(|| client.get(&url));
+        let sent: SessionId = "sent-in".parse().unwrap();
+        let future = sent.in_scope(|| request.send());
+        future.await.map(drop)?;
+        let request = other.in_scope(|| client.get(&url)).build()?;
+        sent.in_scope(|| client.execute(request)).await
+    })
+    .unwrap();
+    assert_eq!(sessions(&named.take_received()), [["sent-in"]; 2]);
+}
+
+#[test]
+fn what_is_wrong_with_a_request_of_reqwest_is_said_when_it_is_sent() {
+    let client = reqwest_builder().build_propagating(layer(&["127.0.0.1"])).unwrap();
+    assert!(client.get("no URL").build().unwrap_err().is_builder());
+    let error = run(async || client.get("no URL").send().await).unwrap_err();
+    assert!(error.is_builder(), "{error}");
+}
+
+/// Why the docs of `SessionClient` warn of it: reqwest adds default headers after our code has run, and no
+/// method shows them.
+#[test]
+fn reqwest_sends_its_default_headers_to_everybody() {
+    let (named, stranger) = (Peer::local(), Peer::local());
+    let layer = layer(&[&named.address.to_string()]).remove_from_others();
+    let client = reqwest_builder().default_headers(copied()).build_propagating(layer).unwrap();
+    for (peer, expected) in [(&named, ID), (&stranger, "stale")] {
+        let url = format!("http://{}/", peer.address);
+        run(async || client.get(&url).send().await).unwrap();
+        assert_eq!(sessions(&peer.take_received()), [[expected]]);
+    }
+}
+
+/// A redirected request is made while somebody awaits the answer.
+#[test]
+fn a_redirect_from_a_stranger_to_a_named_host_has_the_session_of_the_code_that_awaits_it() {
+    let (named, stranger) = (Peer::local(), Peer::local());
+    stranger.redirect("/start", 307, &format!("http://{}/", named.address));
+    named.redirect("/start", 307, &format!("http://{}/", named.address));
+    let host = &*named.address.to_string();
+    let awc = || {
+        let middleware = PropagateSessionIdMiddleware::to_hosts([host]).unwrap();
+        awc::Client::builder().wrap(middleware).finish()
+    };
+    let hyper = || {
+        ServiceBuilder::new()
+            .layer(FollowRedirectLayer::new())
+            .layer(layer(&[host]))
+            .service(hyper_client())
+    };
+    for (from, first) in [(&stranger, None), (&named, Some(ID))] {
+        let start = format!("http://{}/start", from.address);
+        for awaited_in_session in [true, false] {
+            for name in ["awc", "hyper", "reqwest"] {
+                let what = format!("{name} from {start}, awaited in session: {awaited_in_session}");
+                actix_web::rt::System::new().block_on(async {
+                    let sent: Pin<Box<dyn Future<Output = ()>>> = match name {
+                        "awc" => {
+                            let sent = id().in_scope(|| awc().get(&start).send());
+                            Box::pin(async { sent.await.map(drop).unwrap() })
+                        }
+                        "hyper" => {
+                            let sent = id().in_scope(|| hyper().call(request("GET", &start)));
+                            Box::pin(async { sent.await.map(drop).unwrap() })
+                        }
+                        _ => {
+                            let client = reqwest_builder().build_propagating(layer(&[host]));
+                            let sent = id().in_scope(|| client.unwrap().get(&start).send());
+                            Box::pin(async { sent.await.map(drop).unwrap() })
+                        }
+                    };
+                    if awaited_in_session { id().scope(sent).await } else { sent.await }
+                });
+                let mut received = named.take_received();
+                let last = received.pop().expect("the redirect is followed");
+                // reqwest sends again what it sent first, whoever awaits it.
+                let expected =
+                    if name == "reqwest" { first } else { awaited_in_session.then_some(ID) };
+                assert_eq!(last.header(HEADER), expected.as_slice(), "{what}");
+                let first: Vec<_> = first.iter().map(|id| vec![(*id).to_owned()]).collect();
+                assert_eq!(sessions(&received), first, "{what}");
+                assert_nothing_of_the_session(&stranger.take_received(), &what);
+            }
+        }
+    }
 }
 
 #[test]
@@ -357,7 +544,7 @@ fn baggage_is_merged_by_every_client() {
         .build_propagating(layer(&["127.0.0.1"]).carriers(carriers()).unwrap())
         .unwrap();
     let with_lines = client.get(&url).header("baggage", lines[0]).header("baggage", lines[1]);
-    run(async || with_lines.in_session(&client).unwrap().send().await).unwrap();
+    run(async || with_lines.send().await).unwrap();
 
     run(async || {
         let middleware = PropagateSessionIdMiddleware::to_hosts(["127.0.0.1"]).unwrap();
