@@ -94,7 +94,8 @@ impl fmt::Debug for SessionGuard {
 /// # Example
 ///
 /// ```
-/// use qorrelate_core::{InCurrentSession, SessionId};
+/// # use qorrelate_core as qorrelate_tower;
+/// use qorrelate_tower::{InCurrentSession, SessionId}; // or qorrelate_actix
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -124,7 +125,8 @@ impl<F: Future> InCurrentSession for F {}
 /// # Example
 ///
 /// ```
-/// use qorrelate_core::{SessionId, in_current_session};
+/// # use qorrelate_core as qorrelate_tower;
+/// use qorrelate_tower::{SessionId, in_current_session}; // or qorrelate_actix
 ///
 /// let id: SessionId = "abc".parse()?;
 /// let _guard = id.enter(); // as in a handler

@@ -10,7 +10,8 @@ pub const MAX_LEN: usize = 128;
 /// # Example
 ///
 /// ```
-/// use qorrelate_core::{BrokenRule, SessionId};
+/// # use qorrelate_core as qorrelate_tower;
+/// use qorrelate_tower::{BrokenRule, SessionId}; // or qorrelate_actix
 ///
 /// let error = "undefined".parse::<SessionId>().unwrap_err();
 /// assert_eq!(error.rule(), BrokenRule::Sentinel);
@@ -84,7 +85,8 @@ impl fmt::Display for BrokenRule {
 /// # Example
 ///
 /// ```
-/// use qorrelate_core::SessionId;
+/// # use qorrelate_core as qorrelate_tower;
+/// use qorrelate_tower::SessionId; // or qorrelate_actix
 ///
 /// let error = "anna@example.com".parse::<SessionId>().unwrap_err();
 /// assert_eq!(

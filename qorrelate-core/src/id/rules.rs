@@ -19,7 +19,8 @@ use super::session_id::SessionId;
 /// # Example
 ///
 /// ```
-/// use qorrelate_core::{BrokenRule, SessionIdRules};
+/// # use qorrelate_core as qorrelate_tower;
+/// use qorrelate_tower::{BrokenRule, SessionIdRules}; // or qorrelate_actix
 ///
 /// let rules = SessionIdRules::new().max_len(20).matching(|id| id.starts_with("web-"));
 ///

@@ -34,7 +34,8 @@ use super::grammar::{self, MAX_LEN, ParseSessionIdError, WellFormed};
 /// # Example
 ///
 /// ```
-/// use qorrelate_core::{BrokenRule, SessionId};
+/// # use qorrelate_core as qorrelate_tower;
+/// use qorrelate_tower::{BrokenRule, SessionId}; // or qorrelate_actix
 ///
 /// let id: SessionId = "abc-123-xyz".parse()?;
 /// assert_eq!(id.as_str(), "abc-123-xyz");

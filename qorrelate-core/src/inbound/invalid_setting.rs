@@ -12,7 +12,8 @@ use std::fmt;
 ///
 /// ```
 /// use qorrelate_core::adapter::Settings;
-/// use qorrelate_core::{InvalidSettingReason, Source};
+/// # use qorrelate_core as qorrelate_tower;
+/// use qorrelate_tower::{InvalidSettingReason, Source}; // or qorrelate_actix
 ///
 /// let error = Settings::<http::HeaderName>::new()
 ///     .sources([Source::header("X Session ID")])

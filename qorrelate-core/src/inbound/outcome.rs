@@ -14,7 +14,8 @@ use crate::id::{ParseSessionIdError, SessionId};
 /// # Example
 ///
 /// ```
-/// use qorrelate_core::SessionIdOutcome;
+/// # use qorrelate_core as qorrelate_tower;
+/// use qorrelate_tower::SessionIdOutcome; // or qorrelate_actix
 ///
 /// fn describe(outcome: &SessionIdOutcome) -> String {
 ///     match outcome {

@@ -7,7 +7,8 @@ use crate::id::SessionId;
 /// # Example
 ///
 /// ```
-/// use qorrelate_core::{Policy, SessionId};
+/// # use qorrelate_core as qorrelate_tower;
+/// use qorrelate_tower::{Policy, SessionId}; // or qorrelate_actix
 ///
 /// assert_eq!(Policy::default(), Policy::Ignore);
 ///

@@ -57,7 +57,8 @@ pub trait RequestHead {
 /// # Example
 ///
 /// ```
-/// use qorrelate_core::{RequestView, Source};
+/// # use qorrelate_core as qorrelate_tower;
+/// use qorrelate_tower::{RequestView, Source}; // or qorrelate_actix
 ///
 /// // Highlight sends `X-Highlight-Request: <session>/<request>`.
 /// let highlight = Source::function(|request: &dyn RequestView| {

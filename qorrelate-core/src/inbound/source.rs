@@ -33,7 +33,8 @@ pub const DEFAULT_HEADER: &str = "x-session-id";
 /// # Example
 ///
 /// ```
-/// use qorrelate_core::Source;
+/// # use qorrelate_core as qorrelate_tower;
+/// use qorrelate_tower::Source; // or qorrelate_actix
 ///
 /// let sources = [
 ///     Source::header("X-Session-ID"),

@@ -13,7 +13,8 @@ use crate::inbound::{ATTRIBUTE, Source};
 /// # Example
 ///
 /// ```
-/// use qorrelate_core::Carrier;
+/// # use qorrelate_core as qorrelate_tower;
+/// use qorrelate_tower::Carrier; // or qorrelate_actix
 ///
 /// assert_eq!(Carrier::header("X-Session-ID").to_string(), "header x-session-id");
 /// assert_eq!(Carrier::baggage().to_string(), "baggage session.id");

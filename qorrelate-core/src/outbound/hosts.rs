@@ -30,7 +30,8 @@ use url::Host;
 /// # Example
 ///
 /// ```
-/// use qorrelate_core::Hosts;
+/// # use qorrelate_core as qorrelate_tower;
+/// use qorrelate_tower::Hosts; // or qorrelate_actix
 /// use qorrelate_core::adapter::Target;
 ///
 /// let hosts = Hosts::named(["payments.internal", "*.example.com", "[::1]:8080"])?;
@@ -350,7 +351,8 @@ impl Origin {
 /// # Example
 ///
 /// ```
-/// use qorrelate_core::{Hosts, InvalidHostReason};
+/// # use qorrelate_core as qorrelate_tower;
+/// use qorrelate_tower::{Hosts, InvalidHostReason}; // or qorrelate_actix
 ///
 /// let error = Hosts::named(["a.example.com,b.example.com"]).unwrap_err();
 /// assert_eq!(error.pattern(), "a.example.com,b.example.com");

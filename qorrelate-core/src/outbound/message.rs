@@ -21,7 +21,8 @@ use crate::inbound::{DEFAULT_HEADER, Finding, RequestHead, Search, SessionIdOutc
 /// use std::collections::HashMap;
 /// use std::sync::mpsc;
 ///
-/// use qorrelate_core::{SessionId, extract_session, inject_session};
+/// # use qorrelate_core as qorrelate_tower;
+/// use qorrelate_tower::{SessionId, extract_session, inject_session}; // or qorrelate_actix
 ///
 /// struct Message {
 ///     headers: HashMap<String, String>,

@@ -38,8 +38,9 @@ use crate::inbound::ATTRIBUTE;
 /// # use opentelemetry_sdk_0_33 as opentelemetry_sdk;
 /// use opentelemetry::trace::TracerProvider;
 /// use opentelemetry_sdk::trace::SdkTracerProvider;
-/// use qorrelate_core::carry_session;
-/// use qorrelate_core::opentelemetry_0_33::SessionSampler;
+/// # use qorrelate_core as qorrelate_tower;
+/// use qorrelate_tower::carry_session; // or qorrelate_actix
+/// use qorrelate_tower::opentelemetry_0_33::SessionSampler; // or qorrelate_actix
 /// use tracing_subscriber::layer::SubscriberExt;
 ///
 /// let provider = SdkTracerProvider::builder().with_sampler(SessionSampler::default()).build();

@@ -28,7 +28,8 @@ use crate::inbound::ATTRIBUTE;
 /// # Example
 ///
 /// ```
-/// use qorrelate_core::SessionFormat;
+/// # use qorrelate_core as qorrelate_tower;
+/// use qorrelate_tower::SessionFormat; // or qorrelate_actix
 /// use tracing_subscriber::layer::SubscriberExt;
 ///
 /// let subscriber = tracing_subscriber::registry()

@@ -42,8 +42,9 @@ use crate::outbound::resolved_carrier::ResolvedCarrier;
 #[doc = concat!("use ", this_version!(opentelemetry), "::Context; // the crate `opentelemetry` of this version")]
 #[doc = concat!("use ", this_version!(opentelemetry), "::propagation::{TextMapCompositePropagator, TextMapPropagator};")]
 #[doc = concat!("use ", this_version!(opentelemetry_sdk), "::propagation::{BaggagePropagator, TraceContextPropagator};")]
-/// use qorrelate_core::SessionId;
-#[doc = concat!("use qorrelate_core::", this_version!(opentelemetry), "::{SessionContextExt, SessionPropagator};")]
+/// # use qorrelate_core as qorrelate_tower;
+/// use qorrelate_tower::SessionId; // or qorrelate_actix
+#[doc = concat!("use qorrelate_tower::", this_version!(opentelemetry), "::{SessionContextExt, SessionPropagator};")]
 ///
 /// let propagator = TextMapCompositePropagator::new(vec![
 ///     Box::new(TraceContextPropagator::new()),
@@ -84,8 +85,9 @@ impl SessionPropagator {
     /// # Example
     ///
     /// ```
-    /// use qorrelate_core::Carrier;
-    #[doc = concat!("use qorrelate_core::", this_version!(opentelemetry), "::SessionPropagator;")]
+    /// # use qorrelate_core as qorrelate_tower;
+    /// use qorrelate_tower::Carrier; // or qorrelate_actix
+    #[doc = concat!("use qorrelate_tower::", this_version!(opentelemetry), "::SessionPropagator;")]
     ///
     /// let propagator = SessionPropagator::new()
     ///     .carriers([Carrier::header("x-session-id"), Carrier::baggage()])?;

@@ -18,8 +18,9 @@ use crate::id::SessionId;
 ///
 /// ```
 #[doc = concat!("use ", this_version!(opentelemetry), "::Context; // the crate `opentelemetry` of this version")]
-/// use qorrelate_core::SessionId;
-#[doc = concat!("use qorrelate_core::", this_version!(opentelemetry), "::SessionContextExt;")]
+/// # use qorrelate_core as qorrelate_tower;
+/// use qorrelate_tower::SessionId; // or qorrelate_actix
+#[doc = concat!("use qorrelate_tower::", this_version!(opentelemetry), "::SessionContextExt;")]
 ///
 /// let id: SessionId = "abc".parse()?;
 /// let cx = Context::current().with_session_id(id.clone());

@@ -21,7 +21,8 @@ use crate::inbound::ATTRIBUTE;
 #[doc = concat!("use ", this_version!(opentelemetry_sdk), "::logs::{ // `opentelemetry_sdk` of this version")]
 ///     BatchLogProcessor, InMemoryLogExporter, SdkLoggerProvider,
 /// };
-#[doc = concat!("use qorrelate_core::", this_version!(opentelemetry), "::SessionLogProcessor;")]
+/// # use qorrelate_core as qorrelate_tower;
+#[doc = concat!("use qorrelate_tower::", this_version!(opentelemetry), "::SessionLogProcessor;")]
 ///
 /// let exporter = InMemoryLogExporter::default(); // or opentelemetry-otlp's
 /// let batches = BatchLogProcessor::builder(exporter).build();

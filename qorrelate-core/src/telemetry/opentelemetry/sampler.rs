@@ -29,7 +29,8 @@ use crate::telemetry::hint::Hint;
 ///
 /// ```
 #[doc = concat!("use ", this_version!(opentelemetry_sdk), "::trace::{Sampler, SdkTracerProvider}; // `opentelemetry_sdk` of this version")]
-#[doc = concat!("use qorrelate_core::", this_version!(opentelemetry), "::SessionSampler;")]
+/// # use qorrelate_core as qorrelate_tower;
+#[doc = concat!("use qorrelate_tower::", this_version!(opentelemetry), "::SessionSampler;")]
 ///
 /// // Samples as the SDK does by default, and as `OTEL_TRACES_SAMPLER` says.
 /// let provider = SdkTracerProvider::builder().with_sampler(SessionSampler::default()).build();

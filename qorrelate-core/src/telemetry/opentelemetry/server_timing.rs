@@ -16,7 +16,8 @@ use super::opentelemetry::trace::TraceContextExt;
 #[doc = concat!("use ", this_version!(opentelemetry), "::trace::{")]
 ///     SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState,
 /// };
-#[doc = concat!("use qorrelate_core::", this_version!(opentelemetry), "::server_timing;")]
+/// # use qorrelate_core as qorrelate_tower;
+#[doc = concat!("use qorrelate_tower::", this_version!(opentelemetry), "::server_timing;")]
 ///
 /// assert_eq!(server_timing(), None);
 ///
