@@ -39,6 +39,10 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "each version of OpenTelemetry is made from the same files"
+)]
 
 pub mod adapter;
 mod current;

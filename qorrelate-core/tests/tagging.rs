@@ -358,7 +358,8 @@ fn what_others_keep_in_the_context_stays_on_every_poll() {
     }
     let mut scope =
         Box::pin("abc".parse::<SessionId>().unwrap().scope(std::future::poll_fn(|_| {
-            Poll::<()>::Ready(assert!(OtelContext::current().get::<Theirs>().is_some()))
+            assert!(OtelContext::current().get::<Theirs>().is_some());
+            Poll::Ready(())
         })));
     let _theirs = OtelContext::current_with_value(Theirs(1)).attach();
     assert!(scope.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());

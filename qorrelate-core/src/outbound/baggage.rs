@@ -92,6 +92,7 @@ const ENCODED: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
     .add(b'=');
 
 #[cfg(all(test, feature = "client"))]
+#[allow(clippy::unwrap_used, reason = "a test")]
 mod tests {
     use std::borrow::Cow;
 
