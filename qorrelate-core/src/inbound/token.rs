@@ -7,6 +7,7 @@ use std::str::FromStr;
 pub(crate) struct Token(String);
 
 impl Token {
+    #[cfg(any(feature = "opentelemetry_0_32", feature = "opentelemetry_0_33"))]
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
