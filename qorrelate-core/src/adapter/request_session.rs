@@ -148,12 +148,19 @@ impl RequestSession {
 
     #[inline]
     fn enter_all(&mut self) -> EnteredRequest<'_> {
-        let session = self.frame.as_ref().and_then(Frame::session);
-        let opentelemetry = match self.frame {
-            Some(_) => self.opentelemetry.attach(session),
-            None => versions::Attached::default(),
+        let opentelemetry = match self.opentelemetry.attaches() {
+            true => self.attach(),
+            false => versions::Attached::default(),
         };
         EnteredRequest { _opentelemetry: opentelemetry, _frame: Entered::enter(&mut self.frame) }
+    }
+
+    #[cold]
+    fn attach(&self) -> versions::Attached {
+        match &self.frame {
+            Some(frame) => self.opentelemetry.attach(frame.session()),
+            None => versions::Attached::default(),
+        }
     }
 
     #[cold]
@@ -253,12 +260,6 @@ impl<F: Future> Future for InRequest<F> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = self.poll_in_session(|future| {
-            let polled = future.poll(cx);
-            let is_done = polled.is_ready();
-            (polled, is_done)
-        });
-        // Nothing polls a future that is done.
-        polled.unwrap_or(Poll::Pending)
+        self.project().inside.poll(cx)
     }
 }

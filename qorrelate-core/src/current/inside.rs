@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
@@ -85,5 +86,20 @@ impl<E: Enter, T> Inside<E, T> {
             this.inner.set(None);
         }
         Some(polled)
+    }
+}
+
+impl<E: Enter, F: Future> Future for Inside<E, F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = self.poll_inside(|future| {
+            let polled = future.poll(cx);
+            let is_done = polled.is_ready();
+            (polled, is_done)
+        });
+        // Nothing polls a future that is done.
+        polled.unwrap_or(Poll::Pending)
     }
 }

@@ -176,12 +176,6 @@ impl<F: Future> Future for InSession<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = self.project().inside.poll_inside(|future| {
-            let polled = future.poll(cx);
-            let is_done = polled.is_ready();
-            (polled, is_done)
-        });
-        // Nothing polls a future that is done.
-        polled.unwrap_or(Poll::Pending)
+        self.project().inside.poll(cx)
     }
 }

@@ -5,12 +5,22 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::mem;
 
 use crate::id::SessionId;
 use crate::inbound::SessionIdOutcome;
 
 thread_local! {
-    static STACK: RefCell<Vec<Option<Frame>>> = const { RefCell::new(Vec::new()) };
+    static STACK: RefCell<Stack> = const { RefCell::new(Stack::new()) };
+}
+
+/// Its slots are kept when they are empty, so that a poll makes and drops none.
+struct Stack {
+    /// Empty from `len` on.
+    slots: Vec<Option<Frame>>,
+    len: usize,
+    /// How many below `len` are empty, because their frame was taken off before those above.
+    holes: usize,
 }
 
 /// What runs on a thread.
@@ -51,6 +61,73 @@ impl Frame {
     }
 }
 
+impl Stack {
+    const fn new() -> Self {
+        Self { slots: Vec::new(), len: 0, holes: 0 }
+    }
+
+    fn frames(&self) -> impl DoubleEndedIterator<Item = &Option<Frame>> + ExactSizeIterator {
+        self.slots.iter().take(self.len)
+    }
+
+    fn innermost_request(&self) -> Option<&SessionIdOutcome> {
+        self.frames().rev().flatten().find_map(|frame| match frame {
+            Frame::Request(outcome) => Some(outcome),
+            _ => None,
+        })
+    }
+
+    /// Leaves the slot that the frame was in empty.
+    #[inline]
+    fn push(&mut self, frame: &mut Option<Frame>) -> usize {
+        let position = self.len;
+        match self.slots.get_mut(position) {
+            Some(slot) => move_frame(frame, slot),
+            None => self.grow(frame),
+        }
+        self.len = position + 1;
+        position
+    }
+
+    #[cold]
+    fn grow(&mut self, frame: &mut Option<Frame>) {
+        self.slots.push(frame.take());
+    }
+
+    /// Puts the frame of that position into `frame`, which is empty.
+    #[inline]
+    fn remove(&mut self, position: usize, frame: &mut Option<Frame>) {
+        if let Some(slot) = self.slots.get_mut(position) {
+            move_frame(slot, frame);
+        }
+        if self.len == position + 1 {
+            self.len = position;
+            if self.holes > 0 {
+                self.drop_holes();
+            }
+        } else {
+            self.holes += 1;
+        }
+    }
+
+    /// Whatever is on top is there.
+    #[cold]
+    fn drop_holes(&mut self) {
+        let top = self.frames().rposition(Option::is_some);
+        let len = top.map_or(0, |top| top + 1);
+        self.holes -= self.len - len;
+        self.len = len;
+    }
+}
+
+/// Moves a frame to where there is none. To look for what would have to be dropped there would cost more
+/// than the move.
+#[inline]
+fn move_frame(from: &mut Option<Frame>, to: &mut Option<Frame>) {
+    debug_assert!(to.is_none());
+    mem::forget(mem::replace(to, from.take()));
+}
+
 /// What the stack says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Carried {
@@ -62,10 +139,27 @@ pub(crate) enum Carried {
     Session(SessionId),
 }
 
+#[cfg(feature = "tracing-subscriber")]
+impl Carried {
+    pub(crate) fn or_else(self, other: impl FnOnce() -> Self) -> Self {
+        match self {
+            Self::Nothing => other(),
+            carried => carried,
+        }
+    }
+
+    pub(crate) fn into_session(self) -> Option<SessionId> {
+        match self {
+            Self::Session(session) => Some(session),
+            Self::Nothing | Self::NoSession => None,
+        }
+    }
+}
+
 /// Nothing is carried on a thread that is shutting down, as below nothing can be put there.
 #[inline]
 pub(crate) fn carried() -> Carried {
-    let carried = STACK.try_with(|stack| match stack.borrow().last() {
+    let carried = STACK.try_with(|stack| match stack.borrow().frames().next_back() {
         None | Some(None) => Carried::Nothing,
         Some(Some(frame)) => frame.session().cloned().map_or(Carried::NoSession, Carried::Session),
     });
@@ -74,25 +168,16 @@ pub(crate) fn carried() -> Carried {
 
 /// The outcome of the innermost request.
 pub(super) fn request_outcome() -> Option<SessionIdOutcome> {
-    let outcome = STACK.try_with(|stack| {
-        stack.borrow().iter().rev().flatten().find_map(|frame| match frame {
-            Frame::Request(outcome) => Some(outcome.clone()),
-            _ => None,
-        })
-    });
-    outcome.ok().flatten()
+    STACK.try_with(|stack| stack.borrow().innermost_request().cloned()).ok().flatten()
 }
 
 /// Whether this code runs inside of another layer's call, for a request that has a session.
 #[inline]
 pub(crate) fn request_has_session() -> bool {
     let has_session = STACK.try_with(|stack| {
-        stack.borrow().iter().rev().flatten().find_map(|frame| match frame {
-            Frame::Request(outcome) => Some(outcome.session_id().is_some()),
-            _ => None,
-        })
+        stack.borrow().innermost_request().is_some_and(|outcome| outcome.session_id().is_some())
     });
-    has_session.is_ok_and(|has_session| has_session == Some(true))
+    has_session.unwrap_or(false)
 }
 
 /// Where a frame is. `None` on a thread that is shutting down.
@@ -101,36 +186,21 @@ type Position = Option<usize>;
 /// Moves the frame onto the stack, or leaves it where it is on a thread that is shutting down.
 #[inline]
 fn push(frame: &mut Option<Frame>) -> Position {
-    let position = STACK.try_with(|stack| {
-        let mut stack = stack.borrow_mut();
-        stack.push(frame.take());
-        stack.len() - 1
-    });
-    position.ok()
+    STACK.try_with(|stack| stack.borrow_mut().push(frame)).ok()
 }
 
+/// Moves the frame of that position to where there is none.
 #[inline]
-fn remove(position: usize) -> Option<Frame> {
-    let frame = STACK.try_with(|stack| {
-        let mut stack = stack.borrow_mut();
-        if stack.len() == position + 1 {
-            let frame = stack.pop();
-            drop_holes(&mut stack);
-            frame
-        } else {
-            stack.get_mut(position).map(Option::take)
-        }
-    });
+fn remove(position: usize, frame: &mut Option<Frame>) {
+    // On a thread that is shutting down, it was dropped with the stack.
+    let _ = STACK.try_with(|stack| stack.borrow_mut().remove(position, frame));
+}
+
+/// Takes off the frame of that position.
+fn drop_frame(position: usize) {
     // Not dropped while the stack is borrowed: a source may hold code of the user's.
-    frame.ok().flatten().flatten()
-}
-
-/// Whatever is on top is there.
-#[inline]
-fn drop_holes(stack: &mut Vec<Option<Frame>>) {
-    while let Some(None) = stack.last() {
-        stack.pop();
-    }
+    let mut frame = None;
+    remove(position, &mut frame);
 }
 
 /// A frame on the stack until this is dropped. It is moved there and back, so nothing is cloned.
@@ -152,7 +222,7 @@ impl Drop for Entered<'_> {
     #[inline]
     fn drop(&mut self) {
         if let Some(position) = self.position {
-            *self.slot = remove(position);
+            remove(position, self.slot);
         }
     }
 }
@@ -176,7 +246,7 @@ impl EnteredSession {
 impl Drop for EnteredSession {
     fn drop(&mut self) {
         if let Some(position) = self.0 {
-            drop(remove(position));
+            drop_frame(position);
         }
     }
 }
@@ -191,11 +261,11 @@ pub(crate) fn enter_span(entered: EnteredSpan, session: Option<SessionId>) {
 #[cfg(feature = "tracing-subscriber")]
 pub(crate) fn exit_span(exited: EnteredSpan) {
     let position = STACK.try_with(|stack| {
-        stack.borrow().iter().rposition(
+        stack.borrow().frames().rposition(
             |frame| matches!(frame, Some(Frame::Span { entered, .. }) if *entered == exited),
         )
     });
     if let Ok(Some(position)) = position {
-        drop(remove(position));
+        drop_frame(position);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::hosts::Target;
 use crate::current::{Carried, carried};
-use crate::telemetry::hint::Hint;
+use crate::telemetry::hint::{Hint, is_heard};
 
 /// How many hosts are reported at most, so that a crawler does not fill the memory.
 const MAX_HOSTS: usize = 64;
@@ -44,7 +44,7 @@ impl Hints {
 
     /// There is a session, and the host is not on the list.
     pub(super) fn host_is_not_named(&self, target: Target<'_>) {
-        if is_heard() && self.is_news(target.host()) {
+        if is_heard(tracing::Level::DEBUG) && self.is_news(target.host()) {
             tracing::debug!(
                 target: "qorrelate",
                 host = target.host(),
@@ -68,7 +68,7 @@ impl Hints {
 pub(super) fn no_session(is_named: impl FnOnce() -> bool) {
     static HINT: Hint = Hint::new();
     // In a request without a session, all is as it should be.
-    if is_heard()
+    if is_heard(tracing::Level::DEBUG)
         && carried() == Carried::Nothing
         && is_named()
         && HINT.is_due(tracing::Level::DEBUG)
@@ -80,8 +80,4 @@ pub(super) fn no_session(is_named: impl FnOnce() -> bool) {
              a `Buffer`, put the `SessionId` into the request's extensions. This is said once"
         );
     }
-}
-
-fn is_heard() -> bool {
-    tracing::enabled!(target: "qorrelate", tracing::Level::DEBUG)
 }

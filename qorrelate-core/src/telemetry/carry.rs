@@ -93,30 +93,14 @@ struct HasValue;
 struct OwnSpans(ActiveSpans);
 
 /// What is kept with a span.
-#[derive(Debug, PartialEq)]
-enum Kept {
-    Nothing,
-    NoSession,
-    Session(SessionId),
-}
-
-impl Kept {
-    fn into_session(self) -> Option<SessionId> {
-        match self {
-            Self::Session(session) => Some(session),
-            Self::Nothing | Self::NoSession => None,
-        }
-    }
-
-    fn with<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>) -> Self {
-        let extensions = span.extensions();
-        if let Some(OfSession(id)) = extensions.get() {
-            Self::Session(id.clone())
-        } else if extensions.get::<OfNoSession>().is_some() {
-            Self::NoSession
-        } else {
-            Self::Nothing
-        }
+fn kept_with<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>) -> Carried {
+    let extensions = span.extensions();
+    if let Some(OfSession(id)) = extensions.get() {
+        Carried::Session(id.clone())
+    } else if extensions.get::<OfNoSession>().is_some() {
+        Carried::NoSession
+    } else {
+        Carried::Nothing
     }
 }
 
@@ -141,13 +125,13 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Before {
         let kept = kept_for_new(&span);
         self.tell_of_parent(&span, &kept);
         match kept {
-            Kept::Session(session) => {
+            Carried::Session(session) => {
                 span.extensions_mut().replace(OfSession(session));
             }
-            Kept::NoSession => {
+            Carried::NoSession => {
                 span.extensions_mut().replace(OfNoSession);
             }
-            Kept::Nothing => {}
+            Carried::Nothing => {}
         }
         if declares_field(&span) {
             span.extensions_mut().replace(DeclaresField);
@@ -167,9 +151,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Before {
 
     fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
         let Some(span) = ctx.span(id) else { return };
-        match Kept::with(&span) {
-            Kept::Nothing => {
-                self.tell(id, Kept::Nothing);
+        match kept_with(&span) {
+            Carried::Nothing => {
+                self.tell(id, Carried::Nothing);
                 if LOOKS_FOR_OWN_SPANS.load(Ordering::Relaxed) {
                     let _ = ACTIVE_BEFORE.try_with(|before| before.set(Some(ActiveSpans::now())));
                 }
@@ -180,7 +164,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Before {
 
     fn on_close(&self, id: Id, ctx: Context<'_, S>) {
         if let Some(span) = ctx.span(&id) {
-            self.tell(&id, Kept::with(&span));
+            self.tell(&id, kept_with(&span));
         }
     }
 }
@@ -190,16 +174,16 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Before {
 /// layer is told that may start a span, it is told in the session of that span.
 impl Before {
     /// Until [`After`] is told.
-    fn tell(&self, id: &Id, kept: Kept) {
+    fn tell(&self, id: &Id, kept: Carried) {
         let in_session = matches!(carried(), Carried::Session(_));
-        if in_session || !matches!(kept, Kept::Nothing) {
+        if in_session || !matches!(kept, Carried::Nothing) {
             enter_span(self.entered(id, true), kept.into_session());
         }
     }
 
-    fn tell_of_parent<'a, R: LookupSpan<'a>>(&self, span: &SpanRef<'a, R>, kept: &Kept) {
+    fn tell_of_parent<'a, R: LookupSpan<'a>>(&self, span: &SpanRef<'a, R>, kept: &Carried) {
         if let Some(parent) = span.parent() {
-            let of_parent = Kept::with(&parent);
+            let of_parent = kept_with(&parent);
             if of_parent != *kept {
                 self.tell(&span.id(), of_parent);
             }
@@ -211,16 +195,10 @@ impl Before {
     }
 }
 
-fn kept_for_new<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>) -> Kept {
-    match carried() {
-        Carried::Session(session) => Kept::Session(session),
-        Carried::NoSession => Kept::NoSession,
-        Carried::Nothing => match span.parent().map_or(Kept::Nothing, |parent| Kept::with(&parent))
-        {
-            Kept::Nothing => SessionId::current().map_or(Kept::Nothing, Kept::Session),
-            kept => kept,
-        },
-    }
+fn kept_for_new<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>) -> Carried {
+    carried()
+        .or_else(|| span.parent().map_or(Carried::Nothing, |parent| kept_with(&parent)))
+        .or_else(|| SessionId::current().map_or(Carried::Nothing, Carried::Session))
 }
 
 /// What must be done after the wrapped layer has done its part.
@@ -313,11 +291,11 @@ impl Visit for SessionField {
 pub(super) fn look_at(span: &Span) -> OpenSpan {
     let known = span.with_subscriber(|(id, dispatch): (&Id, &Dispatch)| {
         let span = dispatch.downcast_ref::<Registry>()?.span(id)?;
-        let kept = Kept::with(&span);
+        let kept = kept_with(&span);
         let extensions = span.extensions();
         let declares_field = extensions.get::<DeclaresField>().is_some();
         Some(OpenSpan {
-            is_of_a_request: !matches!(kept, Kept::Nothing),
+            is_of_a_request: !matches!(kept, Carried::Nothing),
             has_value: declares_field.then(|| extensions.get::<HasValue>().is_some()),
             own_spans: extensions.get::<OwnSpans>().map(|own| own.0),
         })

@@ -18,7 +18,8 @@ impl Hint {
     }
 }
 
-fn is_heard(level: tracing::Level) -> bool {
+/// Whether somebody listens to what this crate says at this level.
+pub(crate) fn is_heard(level: tracing::Level) -> bool {
     match level {
         tracing::Level::WARN => tracing::enabled!(target: "qorrelate", tracing::Level::WARN),
         _ => tracing::enabled!(target: "qorrelate", tracing::Level::DEBUG),

@@ -49,8 +49,19 @@ macro_rules! versions {
         }
 
         impl Settings {
-            /// Puts the session, or that there is none, into the current contexts.
+            /// Whether there is a context to put the session into.
             #[inline]
+            pub(crate) const fn attaches(&self) -> bool {
+                $(
+                    #[cfg(feature = $feature)]
+                    if self.$module.context {
+                        return true;
+                    }
+                )*
+                false
+            }
+
+            /// Puts the session, or that there is none, into the current contexts.
             #[allow(unused_variables, unused_mut, reason = "there may be no version")]
             pub(crate) fn attach(&self, session: Option<&SessionId>) -> Attached {
                 let mut attached = Attached::default();
