@@ -87,3 +87,8 @@ opentelemetry! {
     opentelemetry_0_32 "opentelemetry_0_32"
     opentelemetry_0_33 "opentelemetry_0_33"
 }
+
+/// The README's code, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -53,3 +53,8 @@ pub use qorrelate_core::{
 pub use qorrelate_core::{Hosts, InvalidHost, InvalidHostReason};
 #[cfg(feature = "tracing-subscriber")]
 pub use qorrelate_core::{KnownFormat, SessionFormat, carry_session};
+
+/// The README's code, as a test.
+#[cfg(all(doctest, feature = "axum", feature = "tower-http"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

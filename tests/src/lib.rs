@@ -7,3 +7,8 @@ pub mod matrix;
 pub mod peer;
 pub mod server;
 pub mod telemetry;
+
+/// The README's code, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
