@@ -8,7 +8,6 @@ use std::future::pending;
 use std::io::Read;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody, SizedStream};
@@ -17,7 +16,10 @@ use actix_web::http::StatusCode;
 use actix_web::middleware::{Compress, Next, from_fn};
 use actix_web::{App, Error, HttpMessage, HttpRequest, HttpResponse, error, web};
 use bytes::Bytes;
-use common::{SEQUENCE, Sent, over_each_protocol, reports};
+use common::{
+    DROPPED_IN, OnDrop, SEQUENCE, Sent, alone, must_be_its_own, must_be_there, over_each_protocol,
+    reports, twice, whose,
+};
 use qorrelate_actix::{
     RequireSessionIdMiddleware, ServerTimingMiddleware, SessionId, SessionIdMiddleware,
     SessionIdOutcome, Source,
@@ -25,15 +27,6 @@ use qorrelate_actix::{
 use qorrelate_tests::client::{Connection, Protocol, get as get_once};
 use qorrelate_tests::server::{Server, run_actix};
 use qorrelate_tests::telemetry::Telemetry;
-
-/// Lines are counted, and there is one log: one test at a time.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    Telemetry::install().forget();
-    DROPPED_IN.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    guard
-}
 
 /// Serves with one worker: all requests run on one thread. The type of an app's factory has no name.
 macro_rules! one_worker {
@@ -52,22 +45,8 @@ macro_rules! one_worker {
     }};
 }
 
-async fn whose(extracted: Option<SessionId>) -> String {
-    tokio::task::yield_now().await;
-    reports(SessionId::current().as_ref(), extracted.as_ref())
-}
-
 async fn outside() -> String {
     common::outside().await
-}
-
-fn must_be_its_own(sent: Sent, status: u16, body: &str) {
-    assert_eq!(status, 200, "{body}");
-    let expected = match sent {
-        Sent::Session(id) => common::in_session(id),
-        Sent::Malformed | Sent::Nothing => common::in_no_session(),
-    };
-    assert_eq!(body, expected);
 }
 
 fn lines_saying(message: &str, level: &str) -> usize {
@@ -288,22 +267,6 @@ fn a_body_that_is_there_as_a_whole_can_be_taken_through_ours() {
     assert_eq!(requests, twice().len());
 }
 
-fn twice() -> Vec<Option<String>> {
-    SEQUENCE.iter().chain(&SEQUENCE).map(|sent| sent.session()).collect()
-}
-
-static DROPPED_IN: Mutex<Vec<Option<String>>> = Mutex::new(Vec::new());
-
-/// Notes the session that it is dropped in.
-struct OnDrop;
-
-impl Drop for OnDrop {
-    fn drop(&mut self) {
-        let session = SessionId::current().map(|id| id.to_string());
-        DROPPED_IN.lock().unwrap().push(session);
-    }
-}
-
 /// A body that says, chunk by chunk, whose session it is polled in, and notes the one it is dropped in.
 struct Says(usize, #[allow(dead_code, reason = "it is dropped")] OnDrop);
 
@@ -420,23 +383,6 @@ fn a_compressed_body_is_streamed_in_its_session() {
 }
 
 // What requires a session.
-
-fn must_be_there(sent: Sent, status: u16, body: &str) {
-    match sent {
-        Sent::Session(id) => {
-            assert_eq!(status, 200, "{body}");
-            assert_eq!(body, common::in_session(id));
-        }
-        Sent::Malformed => {
-            assert_eq!(status, 400);
-            assert!(body.contains("forbidden_byte"), "{body}");
-        }
-        Sent::Nothing => {
-            assert_eq!(status, 400);
-            assert!(body.contains(r#""reason":"missing""#), "{body}");
-        }
-    }
-}
 
 const NO_LAYER: &str = "no session layer ran for this request";
 

@@ -9,8 +9,8 @@ use std::future::{Ready, pending, poll_fn, ready};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -22,7 +22,10 @@ use axum::http::{HeaderName, Response, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::routing::get;
 use bytes::Bytes;
-use common::{SEQUENCE, Sent, one_thread, over_each_protocol, reports};
+use common::{
+    DROPPED_IN, OnDrop, SEQUENCE, Sent, alone, must_be_its_own, must_be_there, one_thread,
+    over_each_protocol, reports, twice, whose,
+};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -44,22 +47,8 @@ use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
 use tower_http::cors::CorsLayer;
 use tower_http::trace::TraceLayer;
 
-/// Lines are counted, and there is one log: one test at a time.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    Telemetry::install().forget();
-    guard
-}
-
 async fn failed(error: BoxError) -> (StatusCode, String) {
     (StatusCode::SERVICE_UNAVAILABLE, error.to_string())
-}
-
-/// What is handled says whose session it is, in all three ways.
-async fn whose(extracted: Option<SessionId>) -> String {
-    tokio::task::yield_now().await;
-    reports(SessionId::current().as_ref(), extracted.as_ref())
 }
 
 fn whose_app() -> Router {
@@ -126,32 +115,6 @@ fn behind_a_buffer_the_layer_can_be_added_again() {
     assert_eq!(errors_about_a_missing_layer(), 0);
 }
 
-fn must_be_there(sent: Sent, status: u16, body: &str) {
-    match sent {
-        Sent::Session(id) => {
-            assert_eq!(status, 200, "{body}");
-            assert_eq!(body, common::in_session(id));
-        }
-        Sent::Malformed => {
-            assert_eq!(status, 400);
-            assert!(body.contains("forbidden_byte"), "{body}");
-        }
-        Sent::Nothing => {
-            assert_eq!(status, 400);
-            assert!(body.contains(r#""reason":"missing""#), "{body}");
-        }
-    }
-}
-
-fn must_be_its_own(sent: Sent, status: u16, body: &str) {
-    assert_eq!(status, 200, "{body}");
-    let expected = match sent {
-        Sent::Session(id) => common::in_session(id),
-        Sent::Malformed | Sent::Nothing => common::in_no_session(),
-    };
-    assert_eq!(body, expected);
-}
-
 #[test]
 fn behind_a_buffer_the_request_span_is_tagged_from_the_extension() {
     let _alone = alone();
@@ -173,18 +136,6 @@ fn behind_a_buffer_the_request_span_is_tagged_from_the_extension() {
 }
 
 // Timeout: the future of a request is dropped.
-
-static DROPPED_IN: Mutex<Vec<Option<String>>> = Mutex::new(Vec::new());
-
-/// Notes the session that it is dropped in.
-struct OnDrop;
-
-impl Drop for OnDrop {
-    fn drop(&mut self) {
-        let session = SessionId::current().map(|id| id.to_string());
-        DROPPED_IN.lock().unwrap().push(session);
-    }
-}
 
 async fn never() {
     STARTED.fetch_add(1, Ordering::SeqCst);
@@ -213,7 +164,7 @@ fn check_slow(app: Router) {
             }
         });
     }
-    let expected: Vec<_> = SEQUENCE.iter().chain(&SEQUENCE).map(|sent| sent.session()).collect();
+    let expected = twice();
     assert_eq!(*DROPPED_IN.lock().unwrap(), expected);
 }
 
@@ -268,7 +219,7 @@ fn a_cancelled_request_leaves_nothing_on_the_thread() {
             }
         });
     }
-    let expected: Vec<_> = SEQUENCE.iter().chain(&SEQUENCE).map(|sent| sent.session()).collect();
+    let expected = twice();
     assert_eq!(*DROPPED_IN.lock().unwrap(), expected);
 }
 
@@ -557,8 +508,7 @@ fn a_panic_that_is_caught_leaves_nothing_on_the_thread() {
                 }
             }
         });
-        let expected: Vec<_> =
-            SEQUENCE.iter().chain(&SEQUENCE).map(|sent| sent.session()).collect();
+        let expected = twice();
         assert_eq!(*DROPPED_IN.lock().unwrap(), expected);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -11,6 +12,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use qorrelate_core::{SessionId, SessionIdOutcome};
 use qorrelate_tests::client::{Connection, Protocol};
+use qorrelate_tests::telemetry::Telemetry;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tracing::Instrument;
@@ -160,5 +162,66 @@ async fn accept(listener: tokio::net::TcpListener, app: Router) {
             let _ = server.serve_connection(TokioIo::new(stream), service).await;
         };
         tokio::spawn(connection.instrument(tracing::info_span!("connection")));
+    }
+}
+
+/// Lines are counted, and there is one log: one test at a time.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    Telemetry::install().forget();
+    DROPPED_IN.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    guard
+}
+
+/// What is handled says whose session it is, in all three ways.
+pub(crate) async fn whose(extracted: Option<SessionId>) -> String {
+    tokio::task::yield_now().await;
+    reports(SessionId::current().as_ref(), extracted.as_ref())
+}
+
+/// What [`whose`] answers where no session is required.
+pub(crate) fn must_be_its_own(sent: Sent, status: u16, body: &str) {
+    assert_eq!(status, 200, "{body}");
+    let expected = match sent {
+        Sent::Session(id) => in_session(id),
+        Sent::Malformed | Sent::Nothing => in_no_session(),
+    };
+    assert_eq!(body, expected);
+}
+
+/// What [`whose`] answers where a session is required.
+pub(crate) fn must_be_there(sent: Sent, status: u16, body: &str) {
+    match sent {
+        Sent::Session(id) => {
+            assert_eq!(status, 200, "{body}");
+            assert_eq!(body, in_session(id));
+        }
+        Sent::Malformed => {
+            assert_eq!(status, 400);
+            assert!(body.contains("forbidden_byte"), "{body}");
+        }
+        Sent::Nothing => {
+            assert_eq!(status, 400);
+            assert!(body.contains(r#""reason":"missing""#), "{body}");
+        }
+    }
+}
+
+/// The sessions of the requests that [`over_each_protocol`] sends.
+pub(crate) fn twice() -> Vec<Option<String>> {
+    SEQUENCE.iter().chain(&SEQUENCE).map(|sent| sent.session()).collect()
+}
+
+/// Where each [`OnDrop`] was dropped, in a test that is [`alone`].
+pub(crate) static DROPPED_IN: Mutex<Vec<Option<String>>> = Mutex::new(Vec::new());
+
+/// Notes the session that it is dropped in.
+pub(crate) struct OnDrop;
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        let session = SessionId::current().map(|id| id.to_string());
+        DROPPED_IN.lock().unwrap().push(session);
     }
 }
