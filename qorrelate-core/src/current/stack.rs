@@ -269,3 +269,24 @@ pub(crate) fn exit_span(exited: EnteredSpan) {
         drop_frame(position);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(id: &str) -> Option<Frame> {
+        Some(Frame::Session(id.parse().unwrap()))
+    }
+
+    #[test]
+    fn holes_are_forgotten_with_what_stood_above_them() {
+        let mut stack = Stack::new();
+        let [a, b, c] = ["a", "b", "c"].map(|id| stack.push(&mut frame(id)));
+        for position in [b, a] {
+            stack.remove(position, &mut None);
+        }
+        assert_eq!((stack.len, stack.holes), (3, 2));
+        stack.remove(c, &mut None);
+        assert_eq!((stack.len, stack.holes), (0, 0));
+    }
+}
