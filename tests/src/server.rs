@@ -6,7 +6,7 @@ mod axum;
 use std::net::SocketAddr;
 
 pub use actix::run_actix;
-pub use axum::serve_axum;
+pub use axum::{serve_axum, serve_axum_on_one_thread};
 use bytes::Bytes;
 use qorrelate_core::{SessionId, SessionIdOutcome};
 use serde_json::{Value, json};

@@ -23,8 +23,8 @@ use axum::middleware::{self, Next};
 use axum::routing::get;
 use bytes::Bytes;
 use common::{
-    DROPPED_IN, OnDrop, SEQUENCE, Sent, alone, must_be_its_own, must_be_there, one_thread,
-    over_each_protocol, reports, twice, whose,
+    DROPPED_IN, OnDrop, SEQUENCE, Sent, alone, must_be_its_own, must_be_there, over_each_protocol,
+    reports, twice, whose,
 };
 use http_body::{Body as _, Frame, SizeHint};
 use hyper_util::client::legacy::Client;
@@ -32,7 +32,7 @@ use hyper_util::rt::TokioExecutor;
 use opentelemetry::trace::FutureExt;
 use qorrelate_tests::client::{Connection, Protocol, get as get_once};
 use qorrelate_tests::peer::Peer;
-use qorrelate_tests::server::serve_axum;
+use qorrelate_tests::server::{serve_axum, serve_axum_on_one_thread};
 use qorrelate_tests::telemetry::{Telemetry, span_values};
 use qorrelate_tower::opentelemetry_0_33::SessionContextExt;
 use qorrelate_tower::{
@@ -152,7 +152,7 @@ fn slow_app() -> Router {
 /// Every request is given up, in its own session; and nothing is left of it on the thread.
 fn check_slow(app: Router) {
     DROPPED_IN.lock().unwrap().clear();
-    let server = one_thread(app.route("/outside", get(common::outside)));
+    let server = serve_axum_on_one_thread(app.route("/outside", get(common::outside)));
     for protocol in [Protocol::Http1, Protocol::Http2] {
         common::block_on(async {
             let mut connection = Connection::open(server.address, protocol).await;
@@ -198,7 +198,7 @@ fn a_cancelled_request_leaves_nothing_on_the_thread() {
     let _alone = alone();
     DROPPED_IN.lock().unwrap().clear();
     let app = slow_app().layer(SessionIdLayer::new()).route("/outside", get(common::outside));
-    let server = one_thread(app);
+    let server = serve_axum_on_one_thread(app);
     for protocol in [Protocol::Http1, Protocol::Http2] {
         common::block_on(async {
             let mut connection = Connection::open(server.address, protocol).await;
@@ -241,7 +241,7 @@ fn a_slow_request_leaves_nothing_on_the_thread_while_it_waits() {
         )
         .layer(SessionIdLayer::new())
         .route("/outside", get(common::outside));
-    let server = one_thread(app);
+    let server = serve_axum_on_one_thread(app);
     common::block_on(async {
         for protocol in [Protocol::Http1, Protocol::Http2] {
             let mut other = Connection::open(server.address, protocol).await;
@@ -400,7 +400,7 @@ fn a_layer_inside_of_another_adds_what_the_outer_one_does_not_find() {
             "carol",
         ),
     ] {
-        let server = one_thread(app.route("/outside", get(common::outside)));
+        let server = serve_axum_on_one_thread(app.route("/outside", get(common::outside)));
         over_each_protocol(server.address, must_be_its_own);
         common::block_on(async {
             for protocol in [Protocol::Http1, Protocol::Http2] {
@@ -447,7 +447,7 @@ fn a_request_that_is_handed_to_another_task_has_its_session_in_the_extensions() 
         .route("/", get(handler))
         .route("/needs", get(needs))
         .layer((SessionIdLayer::new().insert_extension(true), middleware::from_fn(hands_over)));
-    let server = one_thread(app);
+    let server = serve_axum_on_one_thread(app);
     over_each_protocol(server.address, |sent, status, body| {
         assert_eq!(status, 200);
         let id = sent.session();
@@ -475,7 +475,7 @@ fn a_session_that_is_current_around_the_layer_is_no_requests() {
 
     let _alone = alone();
     let app = whose_app().layer((middleware::from_fn(in_a_session), SessionIdLayer::new()));
-    let server = one_thread(app);
+    let server = serve_axum_on_one_thread(app);
     over_each_protocol(server.address, must_be_its_own);
 }
 
@@ -494,7 +494,7 @@ fn a_panic_that_is_caught_leaves_nothing_on_the_thread() {
     let (ours, theirs) = (SessionIdLayer::new, CatchPanicLayer::new);
     for app in [inner().layer((ours(), theirs())), inner().layer((theirs(), ours()))] {
         DROPPED_IN.lock().unwrap().clear();
-        let server = one_thread(app.route("/outside", get(common::outside)));
+        let server = serve_axum_on_one_thread(app.route("/outside", get(common::outside)));
         common::block_on(async {
             for protocol in [Protocol::Http1, Protocol::Http2] {
                 let mut connection = Connection::open(server.address, protocol).await;
@@ -555,7 +555,7 @@ fn a_compressed_body_is_streamed_in_its_session() {
         (inner().layer((theirs(), ours(), require())), true),
     ] {
         DROPPED_IN.lock().unwrap().clear();
-        let server = one_thread(app.route("/outside", get(common::outside)));
+        let server = serve_axum_on_one_thread(app.route("/outside", get(common::outside)));
         let mut expected = vec![];
         common::block_on(async {
             for protocol in [Protocol::Http1, Protocol::Http2] {
@@ -759,7 +759,7 @@ fn a_route_layer_is_for_the_routes() {
         .route_layer((SessionIdLayer::new(), RequireSessionIdLayer::new()))
         .route("/open", get(whose))
         .fallback(common::outside);
-    let server = one_thread(app);
+    let server = serve_axum_on_one_thread(app);
     over_each_protocol(server.address, must_be_there);
     common::block_on(async {
         for protocol in [Protocol::Http1, Protocol::Http2] {

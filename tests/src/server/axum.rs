@@ -12,6 +12,7 @@ use qorrelate_tower::opentelemetry_0_33::server_timing;
 use qorrelate_tower::{
     RequireSessionIdLayer, ServerTimingLayer, SessionId, SessionIdLayer, SessionMakeSpan,
 };
+use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tower_http::trace::TraceLayer;
 use tracing::Instrument;
@@ -41,17 +42,23 @@ pub(super) fn serve(config: Config) -> Server {
 /// Serves an app on a runtime of its own: HTTP/1.1 and HTTP/2, each connection in a span of its own, as
 /// people have them who want to see their connections.
 pub fn serve_axum(app: Router) -> Server {
+    let mut runtime = Builder::new_multi_thread();
+    runtime.worker_threads(2);
+    serve_on(runtime, app)
+}
+
+/// The same, with all requests on one thread.
+pub fn serve_axum_on_one_thread(app: Router) -> Server {
+    serve_on(Builder::new_current_thread(), app)
+}
+
+fn serve_on(mut runtime: Builder, app: Router) -> Server {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let thread = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
+        runtime.enable_all().build().unwrap().block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             tokio::select! {
                 () = accept(listener, app) => {}

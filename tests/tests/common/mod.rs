@@ -6,16 +6,10 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use qorrelate_core::{SessionId, SessionIdOutcome};
 use qorrelate_tests::client::{Connection, Protocol};
 use qorrelate_tests::telemetry::Telemetry;
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
-use tracing::Instrument;
 
 /// What a request brings.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -117,51 +111,6 @@ pub(crate) async fn until(is_so: impl Fn() -> bool) {
     while !is_so() {
         assert!(Instant::now() < deadline, "it does not happen");
         tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
-/// A server whose requests all run on one thread.
-pub(crate) struct OneThread {
-    pub(crate) address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Drop for OneThread {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        let _ = self.thread.take().map(std::thread::JoinHandle::join);
-    }
-}
-
-/// Serves on one thread, each connection in a span of its own.
-pub(crate) fn one_thread(app: Router) -> OneThread {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let thread = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            tokio::select! {
-                () = accept(listener, app) => {}
-                _ = stopped => {}
-            }
-        });
-    });
-    OneThread { address, stop: Some(stop), thread: Some(thread) }
-}
-
-async fn accept(listener: tokio::net::TcpListener, app: Router) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
-        let service = TowerToHyperService::new(app.clone());
-        let connection = async move {
-            let server = auto::Builder::new(TokioExecutor::new());
-            let _ = server.serve_connection(TokioIo::new(stream), service).await;
-        };
-        tokio::spawn(connection.instrument(tracing::info_span!("connection")));
     }
 }
 
