@@ -217,6 +217,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_to_be_removed_from_others_is_removed_without_a_session_too() {
+        let copied = |uri| Request::get(uri).header("x-session-id", "stale");
+        let layer = layer().remove_from_others();
+        assert_eq!(session(&sent(&layer, copied("http://other.example/"))), &[""; 0]);
+        assert_eq!(session(&sent(&layer, copied("http://named.example/"))), ["stale"]);
+    }
+
+    #[test]
     fn without_a_host_in_the_uri_nothing_is_sent_to_anyone() {
         let _guard = id("abc").enter();
         for layer in [layer(), PropagateSessionIdLayer::to_any_host()] {
