@@ -12,7 +12,7 @@ use lines::Lines;
 use qorrelate_core::adapter::{
     Given, OutboundHeaders, Propagation, RequestSession, Settings, Target,
 };
-use qorrelate_core::{Hosts, SessionId};
+use qorrelate_core::{Hosts, SessionId, SessionIdOutcome};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -123,7 +123,14 @@ fn a_task_that_has_lost_the_session_is_reported_once() {
     let in_order = lines_of(LevelFilter::DEBUG, || {
         send(&client, Some("other.example"));
         // A request without a session is as it should be.
-        in_a_request_without_a_session(|| send(&client, Some("payments.internal")));
+        let mut outcome = None;
+        in_a_request_without_a_session(|| {
+            send(&client, Some("payments.internal"));
+            outcome = SessionIdOutcome::current();
+        });
+        // So is one that brings the outcome along.
+        let given = Given::new(None, outcome.as_ref());
+        client.apply(Some(Target::new("http", "payments.internal", None)), given, &mut NoHeaders);
     });
     let lines = lines_of(LevelFilter::DEBUG, || {
         for _ in 0..3 {
