@@ -196,7 +196,6 @@ fn a_timeout_outside_of_ours_drops_the_request_in_its_session() {
 #[test]
 fn a_cancelled_request_leaves_nothing_on_the_thread() {
     let _alone = alone();
-    DROPPED_IN.lock().unwrap().clear();
     let app = slow_app().layer(SessionIdLayer::new()).route("/outside", get(common::outside));
     let server = serve_axum_on_one_thread(app);
     for protocol in [Protocol::Http1, Protocol::Http2] {

@@ -148,9 +148,10 @@ impl RequestSession {
 
     #[inline]
     fn enter_all(&mut self) -> EnteredRequest<'_> {
-        let opentelemetry = match self.opentelemetry.attaches() {
-            true => self.attach(),
-            false => versions::Attached::default(),
+        let opentelemetry = if self.opentelemetry.attaches() {
+            self.attach()
+        } else {
+            versions::Attached::default()
         };
         EnteredRequest { _opentelemetry: opentelemetry, _frame: Entered::enter(&mut self.frame) }
     }

@@ -123,7 +123,7 @@ pub(crate) fn alone() -> MutexGuard<'static, ()> {
     guard
 }
 
-/// What is handled says whose session it is, in all three ways.
+/// A handler that says whose session it is: the current one, and the one that was extracted.
 pub(crate) async fn whose(extracted: Option<SessionId>) -> String {
     tokio::task::yield_now().await;
     reports(SessionId::current().as_ref(), extracted.as_ref())
