@@ -106,7 +106,19 @@ where
             RequestSession::begin(&self.settings, &Head(&request), extensions.get())
         };
         if let Some(name) = self.settings.header_not_trusted() {
-            remove_header(&mut request, name);
+            change_header(&mut request, name, "take out", |headers| {
+                headers.remove(name);
+            });
+        }
+        for name in self.settings.sensitive_headers() {
+            change_header(&mut request, name, "mark as sensitive", |headers| {
+                headers.retain(|other, value| {
+                    if other == name {
+                        value.set_sensitive(true);
+                    }
+                    true
+                });
+            });
         }
         if let Some(outcome) = session.outcome_to_insert() {
             insert(&mut request.extensions_mut(), outcome);
@@ -122,19 +134,22 @@ where
     }
 }
 
-/// Takes the header out. actix-web panics where an outer middleware keeps a clone of the request, and has
-/// no way to ask before: then the request goes on with the header, and an `ERROR` event says so.
-fn remove_header(request: &mut ServiceRequest, name: &HeaderName) {
+/// actix-web panics where an outer middleware keeps a clone of the request, and has no way to ask before: then
+/// the request goes on with the header as it is, and an `ERROR` event says so.
+fn change_header(
+    request: &mut ServiceRequest,
+    name: &HeaderName,
+    what: &str,
+    change: impl FnOnce(&mut HeaderMap),
+) {
     if !request.headers().contains_key(name) {
         return;
     }
-    let removed = panic::catch_unwind(AssertUnwindSafe(|| {
-        request.headers_mut().remove(name);
-    }));
-    if removed.is_err() {
+    let changed = panic::catch_unwind(AssertUnwindSafe(|| change(request.headers_mut())));
+    if changed.is_err() {
         tracing::error!(
             target: "qorrelate",
-            "public_edge can't take `{name}` out of a request that an outer middleware has cloned: wrap \
+            "can't {what} `{name}` in a request that an outer middleware has cloned: wrap \
              SessionIdMiddleware last, so that it is outermost"
         );
     }

@@ -1,6 +1,7 @@
 //! What a session ID is: the type, the grammar, and the rules that narrow it.
 
 pub(crate) mod grammar;
+pub(crate) mod labels;
 mod rules;
 mod session_id;
 

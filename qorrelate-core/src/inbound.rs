@@ -5,6 +5,7 @@ mod cookie;
 mod invalid_setting;
 mod outcome;
 mod policy;
+mod preset;
 mod query;
 mod request;
 mod search;

@@ -4,7 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Extensions, HeaderName, Request, Response};
+use http::header::Entry;
+use http::{Extensions, HeaderMap, HeaderName, Request, Response};
 use pin_project_lite::pin_project;
 use qorrelate_core::SessionIdOutcome;
 use qorrelate_core::adapter::{InRequest, RequestSession, Settings};
@@ -96,6 +97,9 @@ where
         if let Some(name) = self.settings.header_not_trusted() {
             request.headers_mut().remove(name);
         }
+        for name in self.settings.sensitive_headers() {
+            mark_sensitive(request.headers_mut(), name);
+        }
         if let Some(outcome) = session.outcome_to_insert() {
             insert(request.extensions_mut(), outcome);
         }
@@ -107,6 +111,12 @@ where
             future: session.around(future),
             response_header: self.settings.header_for_response().cloned(),
         }
+    }
+}
+
+fn mark_sensitive(headers: &mut HeaderMap, name: &HeaderName) {
+    if let Entry::Occupied(mut values) = headers.entry(name) {
+        values.iter_mut().for_each(|value| value.set_sensitive(true));
     }
 }
 

@@ -203,17 +203,17 @@ fn baggage_of_clients_is_taken_out_by_the_outermost() {
                 assert_eq!((status, &*body), (200, format!("{id} []").as_bytes()));
 
                 // A clone that is kept outside of ours: actix-web can't let us change the request.
-                let said = lines_saying("public_edge can't take `baggage` out", "ERROR");
+                let said = lines_saying("can't take out `baggage`", "ERROR");
                 let (status, body) = connection.get("/kept", &headers).await;
                 let whole = r#"["session.id=mallory", "tenant=9"]"#;
                 assert_eq!((status, &*body), (200, format!("{id} {whole}").as_bytes()));
-                let now = lines_saying("public_edge can't take `baggage` out", "ERROR");
+                let now = lines_saying("can't take out `baggage`", "ERROR");
                 assert_eq!(now, said + 1);
 
                 // Without baggage there is nothing to take out.
                 let (status, body) = connection.get("/kept", &sent.headers()).await;
                 assert_eq!((status, &*body), (200, format!("{id} []").as_bytes()));
-                let still = lines_saying("public_edge can't take `baggage` out", "ERROR");
+                let still = lines_saying("can't take out `baggage`", "ERROR");
                 assert_eq!(still, now);
             }
         }

@@ -47,7 +47,7 @@ type Hook = dyn Fn(&SessionIdOutcome, &dyn RequestView) + Send + Sync;
 /// Why a request has no session ID.
 pub(super) type NotFound = Option<(Source, ParseSessionIdError)>;
 
-impl<N: FromStr> Settings<N> {
+impl<N: FromStr + Clone> Settings<N> {
     /// The header `X-Session-ID` as the only source, every well-formed ID accepted, nothing
     /// generated, nothing sent back.
     pub fn new() -> Self {
@@ -86,13 +86,24 @@ impl<N: FromStr> Settings<N> {
         Ok(self)
     }
 
+    #[allow(missing_docs, reason = "see settings_methods!")]
+    pub fn request_headers(&self) -> Vec<N>
+    where
+        N: PartialEq,
+    {
+        self.search.request_headers()
+    }
+
     /// Looks for the ID. What was malformed is told if none is found.
     #[inline]
     pub(super) fn search<H>(&self, head: &H) -> Result<SessionIdOutcome, NotFound>
     where
         H: RequestHead<HeaderName = N>,
     {
-        match self.search.run(head, |source| !self.is_public_edge || source.is_header()) {
+        match self
+            .search
+            .run(head, |source| !self.is_public_edge || source.is_read_at_public_edge())
+        {
             Finding::Found(id, source) => Ok(SessionIdOutcome::Found { id, source }),
             Finding::Nothing => Err(None),
             Finding::Malformed(source, error) => Err(Some((source, error))),
@@ -178,6 +189,13 @@ impl<N> Settings<N> {
         self
     }
 
+    /// The headers to mark as sensitive before the inner service is called: they hold a credential besides
+    /// the session ID, which no log or error report further in should show.
+    #[inline]
+    pub fn sensitive_headers(&self) -> &[N] {
+        &self.search.secret_headers
+    }
+
     /// The header to take out of a request before the inner service is called, if one is not trusted.
     #[inline]
     pub fn header_not_trusted(&self) -> Option<&N> {
@@ -230,7 +248,7 @@ impl<N> Settings<N> {
     }
 }
 
-impl<N: FromStr> Default for Settings<N> {
+impl<N: FromStr + Clone> Default for Settings<N> {
     fn default() -> Self {
         Self::new()
     }
@@ -283,6 +301,20 @@ macro_rules! settings_methods {
             sources: impl IntoIterator<Item = $crate::Source>,
         ) -> Result<Self, $crate::InvalidSetting> {
             self.try_set(|settings| settings.sources(sources))
+        }
+
+        /// What `Access-Control-Allow-Headers` must name for browsers to send the session ID across
+        /// origins, with whatever else the recorders of the sources add.
+        ///
+        /// ```
+        #[doc = concat!("use ", $path, "::{", $name, ", Source};")]
+        ///
+        #[doc = concat!("let layer = ", $name, "::new().sources([Source::highlight()])?;")]
+        /// assert_eq!(layer.request_headers(), ["x-highlight-request", "traceparent"]);
+        #[doc = concat!("# Ok::<(), ", $path, "::InvalidSetting>(())")]
+        /// ```
+        pub fn request_headers(&self) -> Vec<HeaderName> {
+            self.settings.request_headers()
         }
 
         /// Accepts only what these rules accept, of what is well-formed.
@@ -387,14 +419,17 @@ macro_rules! settings_methods {
             self.try_set(|settings| settings.response_header(name))
         }
 
-        /// For a service that browsers and other clients call directly: of the sources, only headers
-        /// are read, and the `baggage` header is taken out of each request before anything further in
-        /// sees it. So a client cannot put a session, or anything else, into the baggage that this
-        /// service hands on; and a service behind it may trust the baggage that it gets.
+        /// For a service that browsers and other clients call directly. The `baggage` header is taken out
+        /// of each request before anything further in sees it: a client can't put anything into the
+        /// baggage that this service hands on, and a service behind it may trust the baggage that it gets.
+        ///
+        /// Of the sources, these are read: headers, the presets of recorders that send a header or baggage,
+        /// and whatever says
+        #[doc = concat!("[`read_at_public_edge`](", $path, "::Source::read_at_public_edge).")]
         ///
         /// Without this, as is right on an internal hop, all sources that are named are read, and
-        /// baggage goes on. **In either case the session ID is a claim, not an identity:** the header
-        /// comes from the client too.
+        /// baggage goes on. **In either case the session ID is a claim, not an identity:** it comes from
+        /// the client.
         ///
         /// ```
         #[doc = concat!("use ", $path, "::{", $name, ", Source};")]

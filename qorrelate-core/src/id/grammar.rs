@@ -35,6 +35,9 @@ pub enum BrokenRule {
     DotSegment,
     /// One source gave two different values.
     Conflicting,
+    /// It is not in the form that the recorder uses. See the presets of [`Source`](crate::Source), such as
+    /// [`Source::posthog`](crate::Source::posthog).
+    UnexpectedFormat,
     /// Only UUIDs are accepted, and it is none. See `SessionIdRules::uuid_only`.
     NotAUuid,
     /// The user's own predicate refused it. See
@@ -57,6 +60,7 @@ impl BrokenRule {
             Self::Sentinel => "sentinel",
             Self::DotSegment => "dot_segment",
             Self::Conflicting => "conflicting",
+            Self::UnexpectedFormat => "unexpected_format",
             Self::NotAUuid => "not_a_uuid",
             Self::Refused => "refused",
         }
@@ -72,6 +76,7 @@ impl fmt::Display for BrokenRule {
             Self::Sentinel => f.write_str("is a placeholder, not an ID"),
             Self::DotSegment => f.write_str("is a relative path"),
             Self::Conflicting => f.write_str("was sent more than once with different values"),
+            Self::UnexpectedFormat => f.write_str("is not in the form that the recorder uses"),
             Self::NotAUuid => f.write_str("is not a UUID"),
             Self::Refused => f.write_str("was refused by this service's own rule"),
         }

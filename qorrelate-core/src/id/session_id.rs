@@ -1,11 +1,14 @@
 //! [`SessionId`]: the one type a session ID travels in.
 
 use std::borrow::{Borrow, Cow};
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use super::grammar::{self, MAX_LEN, ParseSessionIdError, WellFormed};
+use super::labels::Labels;
 
 /// The ID of a session-replay session: always well-formed, cheap to clone.
 ///
@@ -60,8 +63,12 @@ use super::grammar::{self, MAX_LEN, ParseSessionIdError, WellFormed};
 /// let mut id: qorrelate_core::SessionId = "abc".parse().unwrap();
 /// *id = *"abd";
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId(Arc<str>);
+#[derive(Clone)]
+pub struct SessionId {
+    id: Arc<str>,
+    /// `None` for most, so that a clone counts nothing more. Two IDs are equal whatever they are labelled.
+    labels: Option<Arc<Labels>>,
+}
 
 impl SessionId {
     /// The ID as a string slice.
@@ -73,7 +80,7 @@ impl SessionId {
     /// # Ok::<(), qorrelate_core::ParseSessionIdError>(())
     /// ```
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.id
     }
 
     /// The ID percent-encoded for a URL: as one path segment, or as the value of a query parameter.
@@ -120,20 +127,34 @@ impl SessionId {
     }
 
     pub(crate) fn from_well_formed(id: WellFormed<'_>) -> Self {
-        Self(Arc::from(id.as_str()))
+        Self::from_shared(Arc::from(id.as_str()))
     }
 
     /// For UUIDs that carry a version, and so are never nil.
     #[cfg(feature = "uuid")]
     fn from_uuid(uuid: uuid::Uuid) -> Self {
         let mut buffer = uuid::Uuid::encode_buffer();
-        Self(Arc::from(&*uuid.as_hyphenated().encode_lower(&mut buffer)))
+        Self::from_shared(Arc::from(&*uuid.as_hyphenated().encode_lower(&mut buffer)))
+    }
+
+    const fn from_shared(id: Arc<str>) -> Self {
+        Self { id, labels: None }
+    }
+
+    #[inline]
+    pub(crate) fn with_labels(self, labels: Option<&Arc<Labels>>) -> Self {
+        Self { labels: labels.cloned(), ..self }
+    }
+
+    #[inline]
+    pub(crate) fn labels(&self) -> Option<&Labels> {
+        self.labels.as_deref()
     }
 
     /// The shared allocation itself, which OpenTelemetry takes as a value without a copy.
     #[cfg(any(feature = "opentelemetry_0_32", feature = "opentelemetry_0_33"))]
     pub(crate) fn shared(&self) -> Arc<str> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.id)
     }
 }
 
@@ -180,15 +201,41 @@ impl From<SessionId> for String {
     }
 }
 
+impl PartialEq for SessionId {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for SessionId {}
+
+impl PartialOrd for SessionId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for SessionId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.id.cmp(&other.id)
+    }
+}
+
+impl Hash for SessionId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
+}
+
 impl AsRef<str> for SessionId {
     fn as_ref(&self) -> &str {
-        &self.0
+        &self.id
     }
 }
 
 impl Borrow<str> for SessionId {
     fn borrow(&self) -> &str {
-        &self.0
+        &self.id
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+/// The name of the header.
+pub(super) const HEADER: &str = "cookie";
+
 /// The decoded values of the cookies of that name, over all lines: HTTP/2 may split them.
 pub(super) fn values<'a>(
     lines: impl Iterator<Item = &'a [u8]>,

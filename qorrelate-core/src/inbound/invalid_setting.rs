@@ -39,6 +39,11 @@ pub enum InvalidSettingReason {
     /// The header or cookie line holds credentials, which would end up on spans and logs as the
     /// session ID. A single cookie is read with `Source::cookie`.
     Secret,
+    /// An attribute's name is empty, has white space or control characters, or is `session.id`, which is
+    /// written anyway.
+    NotAnAttribute,
+    /// A replay's URL does not begin with `https://` or `http://` and a host, or has no `{id}` after it.
+    NotAReplayUrl,
     /// The list is empty: nothing would ever be found, or sent.
     Empty,
 }
@@ -72,6 +77,13 @@ impl fmt::Display for InvalidSetting {
                 f,
                 "the {kind} {name:?} is for credentials, not for a session ID, which is written to \
                  spans and logs"
+            ),
+            InvalidSettingReason::NotAnAttribute => {
+                write!(f, "{name:?} is not a valid name for an additional {kind}")
+            }
+            InvalidSettingReason::NotAReplayUrl => write!(
+                f,
+                "{name:?} is not a valid {kind}: it must be like https://replays.example.com/{{id}}"
             ),
             InvalidSettingReason::Empty => write!(f, "the list of {kind} is empty"),
         }

@@ -176,9 +176,7 @@ impl Place {
         let format = self.format;
         match value {
             Cow::Borrowed(value) => format(text(value)?),
-            Cow::Owned(value) => {
-                Ok(format(text(&value)?)?.map(|id| Cow::Owned(id.into_owned())))
-            }
+            Cow::Owned(value) => Ok(format(text(&value)?)?.map(|id| Cow::Owned(id.into_owned()))),
         }
     }
 }

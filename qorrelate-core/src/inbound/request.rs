@@ -1,5 +1,9 @@
 //! How core sees a request: through what an adapter tells it.
 
+use std::borrow::Cow;
+
+use super::{baggage, cookie};
+
 /// The head of a request, as an adapter shows it to core.
 ///
 /// Adapters implement it for a reference to their framework's request. `HeaderName` is the framework's
@@ -34,7 +38,7 @@
 /// ```
 pub trait RequestHead {
     /// The framework's type for the name of a header.
-    type HeaderName: std::str::FromStr;
+    type HeaderName: std::str::FromStr + Clone;
 
     /// The values of all header lines of that name, in the order received.
     fn header_values(&self, name: &Self::HeaderName) -> impl Iterator<Item = &[u8]>;
@@ -60,18 +64,25 @@ pub trait RequestHead {
 /// # use qorrelate_core as qorrelate_tower;
 /// use qorrelate_tower::{RequestView, Source}; // or qorrelate_actix
 ///
-/// // Highlight sends `X-Highlight-Request: <session>/<request>`.
-/// let highlight = Source::function(|request: &dyn RequestView| {
-///     let value = request.header("x-highlight-request")?;
-///     let (session, _request) = std::str::from_utf8(value).ok()?.split_once('/')?;
+/// // A recorder of your own sends `X-Recorder: <session>/<page>`.
+/// let source = Source::function(|request: &dyn RequestView| {
+///     let value = request.header("x-recorder")?;
+///     let (session, _page) = std::str::from_utf8(value).ok()?.split_once('/')?;
 ///     Some(session.to_owned())
 /// });
-/// # let _ = highlight;
+/// # let _ = source;
 /// ```
 pub trait RequestView: sealed::Sealed {
     /// The value of the first header line of that name, in any case. `None` if it is missing, or if the
     /// name is not a header name.
     fn header(&self, name: &str) -> Option<&[u8]>;
+
+    /// The decoded value of the first cookie of that name, on whichever `cookie` line it is: HTTP/2 may send
+    /// several.
+    fn cookie(&self, name: &str) -> Option<Cow<'_, [u8]>>;
+
+    /// The decoded value of the first member of that key in the `baggage` header (W3C Baggage).
+    fn baggage(&self, key: &str) -> Option<Cow<'_, [u8]>>;
 
     /// The method, such as `GET`.
     fn method(&self) -> &str;
@@ -93,6 +104,16 @@ impl<H: RequestHead> RequestView for H {
     fn header(&self, name: &str) -> Option<&[u8]> {
         let name = name.parse().ok()?;
         self.header_values(&name).next()
+    }
+
+    fn cookie(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let header = cookie::HEADER.parse().ok()?;
+        cookie::values(self.header_values(&header), name).next()
+    }
+
+    fn baggage(&self, key: &str) -> Option<Cow<'_, [u8]>> {
+        let header = baggage::HEADER.parse().ok()?;
+        baggage::values(self.header_values(&header), key).next()
     }
 
     fn method(&self) -> &str {

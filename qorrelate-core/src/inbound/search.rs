@@ -11,6 +11,8 @@ use crate::id::{ParseSessionIdError, SessionId, SessionIdRules};
 #[derive(Debug, Clone)]
 pub(crate) struct Search<N> {
     sources: Vec<ResolvedSource<N>>,
+    /// Those that hold a credential besides the ID.
+    pub(crate) secret_headers: Vec<N>,
     pub(crate) rules: SessionIdRules,
 }
 
@@ -25,12 +27,13 @@ pub(crate) enum Finding {
     Malformed(Source, ParseSessionIdError),
 }
 
-impl<N: FromStr> Search<N> {
+impl<N: FromStr + Clone> Search<N> {
     /// The header `X-Session-ID`, and every well-formed ID.
     pub(crate) fn new() -> Self {
         Self {
             // The default header's name is a token, so there is always one.
             sources: ResolvedSource::new(Source::header(DEFAULT_HEADER)).into_iter().collect(),
+            secret_headers: Vec::new(),
             rules: SessionIdRules::new(),
         }
     }
@@ -43,7 +46,24 @@ impl<N: FromStr> Search<N> {
         if self.sources.is_empty() {
             return Err(InvalidSetting::empty("sources"));
         }
+        let secret_headers = self.sources.iter().flat_map(ResolvedSource::secret_headers);
+        self.secret_headers = secret_headers.cloned().collect();
         Ok(self)
+    }
+
+    /// What `Access-Control-Allow-Headers` must name.
+    pub(crate) fn request_headers(&self) -> Vec<N>
+    where
+        N: PartialEq,
+    {
+        let mut headers = Vec::new();
+        let names = self.sources.iter().flat_map(|source| source.source().request_headers());
+        for header in names.filter_map(|name| name.parse().ok()) {
+            if !headers.contains(&header) {
+                headers.push(header);
+            }
+        }
+        headers
     }
 
     /// Looks in the sources that `is_read` lets through.
@@ -56,7 +76,10 @@ impl<N: FromStr> Search<N> {
         for source in self.sources.iter().filter(|source| is_read(source.source())) {
             match source.read(head, &self.rules) {
                 None => {}
-                Some(Ok(id)) => return Finding::Found(id, source.source().clone()),
+                Some(Ok(id)) => {
+                    let source = source.source();
+                    return Finding::Found(id.with_labels(source.labels()), source.clone());
+                }
                 Some(Err(error)) => {
                     malformed.get_or_insert((source.source(), error));
                 }

@@ -8,8 +8,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::invalid_setting::{InvalidSetting, InvalidSettingReason};
+use super::preset::Preset;
 use super::request::{RequestHead, RequestView};
 use super::{ATTRIBUTE, baggage, cookie, query};
+use crate::id::labels::{Labels, PLACEHOLDER, ReplayLink};
 use crate::id::{BrokenRule, MAX_LEN, ParseSessionIdError, SessionId, SessionIdRules};
 
 /// The header that is read when nothing else is configured: `x-session-id`.
@@ -44,14 +46,23 @@ pub const DEFAULT_HEADER: &str = "x-session-id";
 /// assert_eq!(sources[0].to_string(), "header x-session-id");
 /// ```
 #[derive(Clone)]
-pub struct Source(Arc<Kind>);
+pub struct Source(Arc<Place>);
 
+#[derive(Clone)]
+struct Place {
+    kind: Kind,
+    labels: Option<Arc<Labels>>,
+    is_read_at_public_edge: bool,
+}
+
+#[derive(Clone)]
 enum Kind {
     Header(Box<str>),
     Baggage(Box<str>),
     Cookie(Box<str>),
     Query(Box<str>),
-    Function(Box<Function>),
+    Function(Arc<Function>),
+    Preset(Preset),
 }
 
 type Function = dyn Fn(&dyn RequestView) -> Option<String> + Send + Sync;
@@ -135,40 +146,202 @@ impl Source {
     pub fn function(
         function: impl Fn(&dyn RequestView) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        Self::new(Kind::Function(Box::new(function)))
+        Self::new(Kind::Function(Arc::new(function)))
+    }
+
+    pub(super) fn preset(preset: Preset) -> Self {
+        Self::new(Kind::Preset(preset))
     }
 
     fn new(kind: Kind) -> Self {
-        Self(Arc::new(kind))
+        // A member of baggage that is named by its key may be meant for an internal hop; a recorder's is
+        // sent by a browser.
+        let is_read_at_public_edge = match &kind {
+            Kind::Header(_) => true,
+            Kind::Preset(preset) => !preset.is_cookie(),
+            _ => false,
+        };
+        Self(Arc::new(Place { kind, labels: None, is_read_at_public_edge }))
     }
 
-    pub(crate) fn is_header(&self) -> bool {
-        matches!(*self.0, Kind::Header(_))
+    /// Reads this at the public edge too: a cookie, a query parameter, a function or a baggage member of your
+    /// own. Headers and the presets of recorders that send a header or baggage are read there anyway.
+    ///
+    /// ```
+    /// # use qorrelate_core as qorrelate_tower;
+    /// use qorrelate_tower::Source; // or qorrelate_actix
+    ///
+    /// // For `layer.sources(sources)?.public_edge()`.
+    /// let sources = [Source::posthog(), Source::query("session_id").read_at_public_edge()];
+    /// # let _ = sources;
+    /// ```
+    #[must_use]
+    pub fn read_at_public_edge(self) -> Self {
+        self.change(|place| place.is_read_at_public_edge = true)
+    }
+
+    /// Puts the ID of a session from this source under another attribute too, next to `session.id`: the one
+    /// that a vendor's own backend looks for. It is on every span and log record that has `session.id`; log
+    /// lines have `session.id` alone. Call it again for another.
+    ///
+    /// ```
+    /// # use qorrelate_core as qorrelate_tower;
+    /// use qorrelate_tower::Source; // or qorrelate_actix
+    ///
+    /// let source = Source::highlight().attribute("highlight.session_id");
+    /// # let _ = source;
+    /// ```
+    #[must_use]
+    pub fn attribute(self, name: &str) -> Self {
+        self.label(|labels| labels.attributes.push(name.into()))
+    }
+
+    /// Puts the link to the session's replay on the request's span, as `session.replay.url`. `{id}` in the
+    /// template becomes the ID, percent-encoded. Everything else, so also the host, is yours.
+    ///
+    /// The span is the one that [`tag_current_span`](crate::adapter::Settings::tag_current_span) tags, else the
+    /// first that starts in the request. Other spans of the request don't have it.
+    ///
+    /// ```
+    /// # use qorrelate_core as qorrelate_tower;
+    /// use qorrelate_tower::Source; // or qorrelate_actix
+    ///
+    /// let source = Source::posthog().replay_url("https://eu.posthog.com/project/1/replay/{id}");
+    /// # let _ = source;
+    /// ```
+    #[must_use]
+    pub fn replay_url(self, template: &str) -> Self {
+        let keeps_slash =
+            matches!(&self.0.kind, Kind::Preset(preset) if preset.keeps_slash_in_links);
+        self.label(|labels| {
+            let attribute = match labels.replay_link.take() {
+                Some(link) => link.attribute,
+                None => REPLAY_URL_ATTRIBUTE.into(),
+            };
+            labels.replay_link =
+                Some(ReplayLink { attribute, template: template.into(), keeps_slash });
+        })
+    }
+
+    /// Puts the link of [`replay_url`](Self::replay_url), which must be set before, under this attribute
+    /// instead of `session.replay.url`.
+    ///
+    /// ```
+    /// # use qorrelate_core as qorrelate_tower;
+    /// use qorrelate_tower::Source; // or qorrelate_actix
+    ///
+    /// let source = Source::posthog()
+    ///     .replay_url("https://eu.posthog.com/project/1/replay/{id}")
+    ///     .replay_url_attribute("replay");
+    /// # let _ = source;
+    /// ```
+    #[must_use]
+    pub fn replay_url_attribute(self, name: &str) -> Self {
+        self.label(|labels| {
+            if let Some(link) = &mut labels.replay_link {
+                link.attribute = name.into();
+            }
+        })
+    }
+
+    /// What `Access-Control-Allow-Headers` must name for a browser to send this across origins: the header, and
+    /// whatever else the recorder adds. If one is missing there, the browser blocks the page's whole request.
+    ///
+    /// ```
+    /// # use qorrelate_core::Source;
+    /// let source = Source::highlight();
+    /// let headers: Vec<&str> = source.request_headers().collect();
+    /// assert_eq!(headers, ["x-highlight-request", "traceparent"]);
+    /// ```
+    pub fn request_headers(&self) -> impl Iterator<Item = &str> {
+        let (own, preset) = match &self.0.kind {
+            Kind::Header(name) => (Some(&**name), None),
+            Kind::Baggage(_) => (Some(baggage::HEADER), None),
+            Kind::Preset(preset) => (None, Some(preset)),
+            Kind::Cookie(_) | Kind::Query(_) | Kind::Function(_) => (None, None),
+        };
+        own.into_iter().chain(preset.into_iter().flat_map(Preset::request_headers))
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Place)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    fn label(self, label: impl FnOnce(&mut Labels)) -> Self {
+        self.change(|place| label(Arc::make_mut(place.labels.get_or_insert_default())))
+    }
+
+    pub(crate) fn is_read_at_public_edge(&self) -> bool {
+        self.0.is_read_at_public_edge
+    }
+
+    pub(crate) fn labels(&self) -> Option<&Arc<Labels>> {
+        self.0.labels.as_ref()
     }
 
     /// The kind and the name, which is empty for a function.
     pub(crate) fn parts(&self) -> (&'static str, &str) {
-        match &*self.0 {
+        match &self.0.kind {
             Kind::Header(name) => ("header", name),
             Kind::Baggage(key) => ("baggage", key),
             Kind::Cookie(name) => ("cookie", name),
             Kind::Query(name) => ("query", name),
             Kind::Function(_) => ("function", ""),
+            Kind::Preset(preset) => ("preset", preset.name),
         }
     }
+}
+
+/// The attribute of a link to a replay. OpenTelemetry has none for it yet.
+const REPLAY_URL_ATTRIBUTE: &str = "session.replay.url";
+
+impl Labels {
+    fn check(&self) -> Result<(), InvalidSetting> {
+        let link = self.replay_link.as_ref();
+        let mut names = self.attributes.iter().chain(link.map(|link| &link.attribute));
+        let is_invalid = |name: &&Arc<str>| {
+            name.is_empty()
+                || &***name == ATTRIBUTE
+                || name.contains(|c: char| c.is_whitespace() || c.is_control())
+        };
+        if let Some(name) = names.find(is_invalid) {
+            let reason = InvalidSettingReason::NotAnAttribute;
+            return Err(InvalidSetting::new("attribute", name, reason));
+        }
+        match link {
+            Some(link) if !is_replay_url(&link.template) => {
+                let reason = InvalidSettingReason::NotAReplayUrl;
+                Err(InvalidSetting::new("replay URL", &link.template, reason))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The ID, which comes from outside, must not choose the host.
+fn is_replay_url(template: &str) -> bool {
+    let rest = template.strip_prefix("https://").or_else(|| template.strip_prefix("http://"));
+    rest.and_then(|rest| rest.split_once('/')).is_some_and(|(host, path)| {
+        !host.is_empty() && !host.contains('{') && path.contains(PLACEHOLDER)
+    })
 }
 
 /// Functions are equal if they are the same one, shared.
 impl PartialEq for Source {
     fn eq(&self, other: &Self) -> bool {
-        match (&*self.0, &*other.0) {
+        let is_same = match (&self.0.kind, &other.0.kind) {
             (Kind::Header(a), Kind::Header(b))
             | (Kind::Baggage(a), Kind::Baggage(b))
             | (Kind::Cookie(a), Kind::Cookie(b))
             | (Kind::Query(a), Kind::Query(b)) => a == b,
-            (Kind::Function(_), Kind::Function(_)) => Arc::ptr_eq(&self.0, &other.0),
+            (Kind::Function(a), Kind::Function(b)) => Arc::ptr_eq(a, b),
+            (Kind::Preset(a), Kind::Preset(b)) => a == b,
             _ => false,
-        }
+        };
+        is_same
+            && self.0.labels == other.0.labels
+            && self.0.is_read_at_public_edge == other.0.is_read_at_public_edge
     }
 }
 
@@ -198,8 +371,10 @@ pub(crate) const SECRET_HEADERS: [&str; 4] =
 #[derive(Debug, Clone)]
 pub(crate) struct ResolvedSource<N> {
     source: Source,
-    /// The header to read, for the sources that are in one.
-    header: Option<N>,
+    /// The header to read, for the sources that are in one. A preset may be in several.
+    headers: Vec<N>,
+    /// Which of them hold a credential.
+    secret_headers: Vec<N>,
 }
 
 impl<N: FromStr> ResolvedSource<N> {
@@ -210,26 +385,41 @@ impl<N: FromStr> ResolvedSource<N> {
         let invalid = |reason| InvalidSetting::new(kind, name, reason);
         let token =
             |name: &str| name.parse::<N>().map_err(|_| invalid(InvalidSettingReason::NotAToken));
-        let header = match &*source.0 {
+        if let Some(labels) = source.labels() {
+            labels.check()?;
+        }
+        let mut secret_headers = Vec::new();
+        let headers = match &source.0.kind {
             Kind::Header(name) if SECRET_HEADERS.contains(&&**name) => {
                 return Err(invalid(InvalidSettingReason::Secret));
             }
-            Kind::Header(name) => Some(token(name)?),
+            Kind::Header(name) => vec![token(name)?],
             Kind::Baggage(key) => {
                 token(key)?;
-                Some(token(baggage::HEADER)?)
+                vec![token(baggage::HEADER)?]
             }
             Kind::Cookie(name) => {
                 token(name)?;
-                Some(token("cookie")?)
+                vec![token(cookie::HEADER)?]
             }
             Kind::Query(name) => {
                 token(name)?;
-                None
+                Vec::new()
             }
-            Kind::Function(_) => None,
+            Kind::Function(_) => Vec::new(),
+            Kind::Preset(preset) => {
+                for (header, is_secret) in preset.headers() {
+                    if is_secret {
+                        secret_headers.push(token(header)?);
+                    }
+                }
+                for name in preset.tokens() {
+                    token(name)?;
+                }
+                preset.headers().map(|(header, _)| token(header)).collect::<Result<_, _>>()?
+            }
         };
-        Ok(Self { source, header })
+        Ok(Self { source, headers, secret_headers })
     }
 
     /// What this source says of a request: nothing, an ID, or why there is none.
@@ -238,12 +428,12 @@ impl<N: FromStr> ResolvedSource<N> {
         head: &H,
         rules: &SessionIdRules,
     ) -> Option<Result<SessionId, ParseSessionIdError>> {
-        match (&*self.source.0, &self.header) {
-            (Kind::Header(_), Some(header)) => only_value(head.header_values(header), rules),
-            (Kind::Baggage(key), Some(header)) => {
+        match (&self.source.0.kind, &*self.headers) {
+            (Kind::Header(_), [header]) => only_value(head.header_values(header), rules),
+            (Kind::Baggage(key), [header]) => {
                 only_value(baggage::values(head.header_values(header), key), rules)
             }
-            (Kind::Cookie(name), Some(header)) => {
+            (Kind::Cookie(name), [header]) => {
                 only_value(cookie::values(head.header_values(header), name), rules)
             }
             (Kind::Query(name), _) => {
@@ -252,9 +442,14 @@ impl<N: FromStr> ResolvedSource<N> {
             (Kind::Function(function), _) => {
                 function(head).map(|value| rules.parse(value.as_bytes()))
             }
+            (Kind::Preset(preset), headers) => preset.read(head, headers, rules),
             // The sources that are in a header have its name.
-            (Kind::Header(_) | Kind::Baggage(_) | Kind::Cookie(_), None) => None,
+            (Kind::Header(_) | Kind::Baggage(_) | Kind::Cookie(_), _) => None,
         }
+    }
+
+    pub(crate) fn secret_headers(&self) -> &[N] {
+        &self.secret_headers
     }
 
     pub(crate) fn source(&self) -> &Source {

@@ -36,7 +36,10 @@ impl Source {
     /// assert_eq!(Source::openobserve_cookie().to_string(), "preset openobserve_cookie");
     /// ```
     pub fn openobserve_cookie() -> Self {
-        Self::preset(cookies("openobserve_cookie", [("_oo_s_v2", format::datadog_cookie as Format)]))
+        Self::preset(cookies(
+            "openobserve_cookie",
+            [("_oo_s_v2", format::datadog_cookie as Format)],
+        ))
     }
 
     /// Azure Application Insights: `ai_session`.

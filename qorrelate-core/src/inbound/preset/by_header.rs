@@ -98,7 +98,8 @@ impl Source {
     /// assert_eq!(Source::posthog().to_string(), "preset posthog");
     /// ```
     pub fn posthog() -> Self {
-        let preset = headers("posthog", [("x-posthog-session-id", Carrier::HeaderList, format::uuid)]);
+        let preset =
+            headers("posthog", [("x-posthog-session-id", Carrier::HeaderList, format::uuid)]);
         Self::preset(preset.other_request_headers(&[
             "x-posthog-window-id",
             "x-posthog-distinct-id",

@@ -100,7 +100,8 @@ pub(super) fn fullstory_url(value: &str) -> Extracted<'_> {
     let Some((organisation, id)) = path.split_once("/session/") else {
         return Err(UnexpectedFormat);
     };
-    let id = percent_encoding::percent_decode_str(id).decode_utf8().map_err(|_| UnexpectedFormat)?;
+    let id =
+        percent_encoding::percent_decode_str(id).decode_utf8().map_err(|_| UnexpectedFormat)?;
     let mut parts = id.splitn(3, ':');
     let is_part = |part: &str| {
         !part.is_empty()

@@ -1,0 +1,35 @@
+//! What a session is shown by besides `session.id`: the attributes that a vendor's own backend looks for, and
+//! the link to its replay.
+
+use std::sync::Arc;
+
+use super::session_id::SessionId;
+
+/// Given to a session by the source that it was found in. Shared by all its sessions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Labels {
+    pub(crate) attributes: Vec<Arc<str>>,
+    pub(crate) replay_link: Option<ReplayLink>,
+}
+
+/// How the link to a replay is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReplayLink {
+    pub(crate) attribute: Arc<str>,
+    /// Has `{id}` where the ID goes.
+    pub(crate) template: Arc<str>,
+    /// The ID is made of path segments, which were checked.
+    pub(crate) keeps_slash: bool,
+}
+
+impl ReplayLink {
+    pub(crate) fn url(&self, session: &SessionId) -> String {
+        let mut id = session.url_encoded().into_owned();
+        if self.keeps_slash {
+            id = id.replace("%2F", "/");
+        }
+        self.template.replace(PLACEHOLDER, &id)
+    }
+}
+
+pub(crate) const PLACEHOLDER: &str = "{id}";
