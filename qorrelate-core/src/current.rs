@@ -12,6 +12,8 @@ mod stack;
 pub(crate) use elsewhere::add_reader;
 pub(crate) use inside::{Enter, Inside};
 pub use scope::{InCurrentSession, InSession, SessionGuard, in_current_session};
+#[cfg(any(feature = "opentelemetry_0_32", feature = "opentelemetry_0_33"))]
+pub(crate) use stack::take_due_link;
 pub(crate) use stack::{Carried, Entered, Frame, carried, request_has_session};
 #[cfg(feature = "tracing-subscriber")]
 pub(crate) use stack::{EnteredSpan, enter_span, exit_span};

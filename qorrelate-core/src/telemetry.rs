@@ -20,4 +20,4 @@ pub use carry::carry_session;
 #[cfg(feature = "tracing-subscriber")]
 pub use format::{KnownFormat, SessionFormat};
 pub use tag::record_current_session;
-pub(crate) use tag::{expect_to_be_inside, tag_current_span};
+pub(crate) use tag::{expect_to_label_open_spans, tag_current_span};

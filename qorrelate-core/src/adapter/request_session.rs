@@ -101,7 +101,8 @@ impl RequestSession {
             Some(_) => Tag::InFirstPoll { is_inside: settings.tags_current_span() },
             None => Tag::Done,
         };
-        let mut frame = Some(Frame::Request(outcome));
+        let is_link_due = is_link_due(&outcome);
+        let mut frame = Some(Frame::Request { outcome, is_link_due });
         if settings.reports() {
             report(settings, head, &mut frame);
         }
@@ -118,7 +119,7 @@ impl RequestSession {
     #[inline]
     pub const fn outcome(&self) -> Option<&SessionIdOutcome> {
         match &self.frame {
-            Some(Frame::Request(outcome)) => Some(outcome),
+            Some(Frame::Request { outcome, .. }) => Some(outcome),
             _ => None,
         }
     }
@@ -167,11 +168,31 @@ impl RequestSession {
     #[cold]
     fn tag(&mut self, is_inside: bool) {
         self.tag = Tag::Done;
-        if let Some(session) = self.frame.as_ref().and_then(Frame::session) {
-            tag_current_span(session, is_inside);
-            self.opentelemetry.tag_active_spans(session);
+        let Some(session) = self.frame.as_ref().and_then(Frame::session) else { return };
+        if session.labels().is_none() {
+            tag_spans(session, is_inside, self.opentelemetry);
+        } else {
+            // The frame knows whether the link is due.
+            let session = session.clone();
+            let _entered = Entered::enter(&mut self.frame);
+            tag_spans(&session, is_inside, self.opentelemetry);
         }
     }
+}
+
+fn tag_spans(session: &SessionId, is_inside: bool, opentelemetry: versions::Settings) {
+    tag_current_span(session, is_inside);
+    opentelemetry.tag_active_spans(session);
+}
+
+/// Not if an outer layer of the same request has seen to it.
+#[inline]
+fn is_link_due(outcome: &SessionIdOutcome) -> bool {
+    let session = outcome.session_id();
+    session.is_some_and(|session| {
+        session.labels().is_some_and(|labels| labels.replay_link.is_some())
+            && SessionIdOutcome::current().is_none_or(|outer| outer.session_id() != Some(session))
+    })
 }
 
 #[cold]
@@ -179,7 +200,7 @@ fn report<H>(settings: &Settings<H::HeaderName>, head: &H, frame: &mut Option<Fr
 where
     H: RequestHead,
 {
-    if let Some(Frame::Request(outcome)) = frame {
+    if let Some(Frame::Request { outcome, .. }) = frame {
         let outcome = outcome.clone();
         let _entered = Entered::enter(frame);
         settings.report(&outcome, head);

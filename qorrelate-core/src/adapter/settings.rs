@@ -9,7 +9,7 @@ use crate::inbound::{
     Finding, InvalidSetting, InvalidSettingReason, Policy, RequestHead, RequestView, Search,
     SessionIdOutcome, Source, baggage,
 };
-use crate::telemetry::{expect_to_be_inside, versions};
+use crate::telemetry::{expect_to_label_open_spans, versions};
 
 /// Everything that a user sets on a layer or a middleware.
 ///
@@ -76,6 +76,9 @@ impl<N: FromStr + Clone> Settings<N> {
         sources: impl IntoIterator<Item = Source>,
     ) -> Result<Self, InvalidSetting> {
         self.search = self.search.sources(sources)?;
+        if self.search.has_labels() {
+            expect_to_label_open_spans();
+        }
         Ok(self)
     }
 
@@ -156,7 +159,7 @@ impl<N> Settings<N> {
     pub fn tag_current_span(mut self, tag: bool) -> Self {
         self.tags_current_span = tag;
         if tag {
-            expect_to_be_inside();
+            expect_to_label_open_spans();
         }
         self
     }

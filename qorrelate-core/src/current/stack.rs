@@ -26,8 +26,13 @@ struct Stack {
 /// What runs on a thread.
 #[derive(Debug, Clone)]
 pub(crate) enum Frame {
-    /// A request. Its outcome says in which session it is, or that it is in none.
-    Request(SessionIdOutcome),
+    /// A request.
+    Request {
+        /// Says in which session it is, or that it is in none.
+        outcome: SessionIdOutcome,
+        /// No span has the link to the session's replay yet.
+        is_link_due: bool,
+    },
     /// Code that was put into a session.
     Session(SessionId),
     /// A span that is entered.
@@ -53,7 +58,7 @@ impl Frame {
     #[inline]
     pub(crate) const fn session(&self) -> Option<&SessionId> {
         match self {
-            Self::Request(outcome) => outcome.session_id(),
+            Self::Request { outcome, .. } => outcome.session_id(),
             Self::Session(id) => Some(id),
             #[cfg(feature = "tracing-subscriber")]
             Self::Span { session, .. } => session.as_ref(),
@@ -72,7 +77,7 @@ impl Stack {
 
     fn innermost_request(&self) -> Option<&SessionIdOutcome> {
         self.frames().rev().flatten().find_map(|frame| match frame {
-            Frame::Request(outcome) => Some(outcome),
+            Frame::Request { outcome, .. } => Some(outcome),
             _ => None,
         })
     }
@@ -178,6 +183,25 @@ pub(crate) fn request_has_session() -> bool {
         stack.borrow().innermost_request().is_some_and(|outcome| outcome.session_id().is_some())
     });
     has_session.unwrap_or(false)
+}
+
+/// Whether the innermost request is in this session, and its replay is still to be linked. From now on it is
+/// not.
+pub(crate) fn take_due_link(session: &SessionId) -> bool {
+    let is_due = STACK.try_with(|stack| {
+        let mut stack = stack.borrow_mut();
+        let len = stack.len;
+        let mut frames = stack.slots.iter_mut().take(len).rev().flatten();
+        frames
+            .find_map(|frame| match frame {
+                Frame::Request { outcome, is_link_due } => {
+                    Some(outcome.session_id() == Some(session) && mem::replace(is_link_due, false))
+                }
+                _ => None,
+            })
+            .unwrap_or(false)
+    });
+    is_due.unwrap_or(false)
 }
 
 /// Where a frame is. `None` on a thread that is shutting down.

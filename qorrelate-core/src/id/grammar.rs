@@ -3,7 +3,9 @@
 use std::fmt;
 
 /// The most bytes that a session ID may have: 128.
-pub const MAX_LEN: usize = 128;
+pub const MAX_LEN: usize = MAX as usize;
+
+pub(crate) const MAX: u16 = 128;
 
 /// The rule of the grammar, or of the user's own narrowing, that an ID broke.
 ///
@@ -25,7 +27,7 @@ pub enum BrokenRule {
     /// It has more bytes than allowed.
     TooLong {
         /// The most bytes allowed.
-        max: usize,
+        max: u16,
     },
     /// It has a byte outside `[A-Za-z0-9._~:/+=-]`.
     ForbiddenByte,
@@ -103,12 +105,13 @@ impl fmt::Display for BrokenRule {
 #[non_exhaustive]
 pub struct ParseSessionIdError {
     rule: BrokenRule,
-    len: usize,
+    // Small, as it travels with the outcome of each request. No header is longer than it can say.
+    len: u32,
 }
 
 impl ParseSessionIdError {
-    pub(crate) const fn new(rule: BrokenRule, len: usize) -> Self {
-        Self { rule, len }
+    pub(crate) fn new(rule: BrokenRule, len: usize) -> Self {
+        Self { rule, len: len.try_into().unwrap_or(u32::MAX) }
     }
 
     /// The rule that was broken.
@@ -119,7 +122,7 @@ impl ParseSessionIdError {
     /// How many bytes were received.
     #[allow(clippy::len_without_is_empty, reason = "the length of what was refused, not of this")]
     pub const fn len(&self) -> usize {
-        self.len
+        self.len as usize
     }
 }
 
@@ -145,12 +148,12 @@ impl<'a> WellFormed<'a> {
 /// The bytes as a well-formed session ID of at most `max` bytes, which is at most [`MAX_LEN`].
 ///
 /// The length comes first, so that refusing a huge value costs no more than refusing a long one.
-pub(crate) fn check(bytes: &[u8], max: usize) -> Result<WellFormed<'_>, ParseSessionIdError> {
+pub(crate) fn check(bytes: &[u8], max: u16) -> Result<WellFormed<'_>, ParseSessionIdError> {
     let broken = |rule| ParseSessionIdError::new(rule, bytes.len());
     if bytes.is_empty() {
         return Err(broken(BrokenRule::Empty));
     }
-    if bytes.len() > max {
+    if bytes.len() > usize::from(max) {
         return Err(broken(BrokenRule::TooLong { max }));
     }
     // Without a branch per byte: an ID that has a forbidden one is rare.
@@ -206,7 +209,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn rule(bytes: &[u8]) -> Option<BrokenRule> {
-        check(bytes, MAX_LEN).err().map(|error| error.rule())
+        check(bytes, MAX).err().map(|error| error.rule())
     }
 
     #[test]
@@ -223,7 +226,7 @@ mod tests {
             "a",
             "...",
         ] {
-            assert_eq!(check(id.as_bytes(), MAX_LEN), Ok(WellFormed(id)));
+            assert_eq!(check(id.as_bytes(), MAX), Ok(WellFormed(id)));
         }
     }
 
@@ -253,7 +256,7 @@ mod tests {
             (b"00000000000000000000000000000000", BrokenRule::Sentinel),
             (b"00000000-0000-0000-0000-000000000000", BrokenRule::Sentinel),
         ] {
-            assert_eq!(check(bytes, MAX_LEN), Err(ParseSessionIdError::new(rule, bytes.len())));
+            assert_eq!(check(bytes, MAX), Err(ParseSessionIdError::new(rule, bytes.len())));
         }
     }
 
@@ -272,18 +275,18 @@ mod tests {
                 && bytes.iter().all(safe)
                 && !matches!(&bytes[..], b"." | b"..")
                 && !is_sentinel(&bytes);
-            prop_assert_eq!(check(&bytes, MAX_LEN).is_ok(), expected);
+            prop_assert_eq!(check(&bytes, MAX).is_ok(), expected);
         }
 
         #[test]
         fn what_passes_is_kept_to_the_byte(id in "[A-Za-z0-9._~:/+=-]{10,128}") {
             prop_assume!(!is_sentinel(id.as_bytes()));
-            prop_assert_eq!(check(id.as_bytes(), MAX_LEN), Ok(WellFormed(&id)));
+            prop_assert_eq!(check(id.as_bytes(), MAX), Ok(WellFormed(&id)));
         }
 
         #[test]
         fn an_error_never_shows_the_bytes(secret in "[a-z]{6,20}@[a-z]{6,20}") {
-            let error = check(secret.as_bytes(), MAX_LEN).unwrap_err();
+            let error = check(secret.as_bytes(), MAX).unwrap_err();
             let shown = format!("{error} {error:?}");
             prop_assert!(!shown.contains(&secret));
         }

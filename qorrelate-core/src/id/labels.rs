@@ -22,6 +22,7 @@ pub(crate) struct ReplayLink {
     pub(crate) keeps_slash: bool,
 }
 
+#[cfg(any(feature = "opentelemetry_0_32", feature = "opentelemetry_0_33"))]
 impl ReplayLink {
     pub(crate) fn url(&self, session: &SessionId) -> String {
         let mut id = session.url_encoded().into_owned();

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::grammar::{self, BrokenRule, MAX_LEN, ParseSessionIdError};
+#[cfg(doc)]
+use super::grammar::MAX_LEN;
+use super::grammar::{self, BrokenRule, MAX, ParseSessionIdError};
 use super::session_id::SessionId;
 
 /// Which well-formed session IDs are accepted. By default all.
@@ -29,7 +31,7 @@ use super::session_id::SessionId;
 /// ```
 #[derive(Clone)]
 pub struct SessionIdRules {
-    max_len: usize,
+    max_len: u16,
     #[cfg(feature = "uuid")]
     uuid_only: bool,
     predicate: Option<Arc<Predicate>>,
@@ -41,7 +43,7 @@ impl SessionIdRules {
     /// Rules that accept every well-formed ID.
     pub const fn new() -> Self {
         Self {
-            max_len: MAX_LEN,
+            max_len: MAX,
             #[cfg(feature = "uuid")]
             uuid_only: false,
             predicate: None,
@@ -57,7 +59,7 @@ impl SessionIdRules {
     /// ```
     #[must_use]
     pub fn max_len(mut self, bytes: usize) -> Self {
-        self.max_len = bytes.min(MAX_LEN);
+        self.max_len = bytes.try_into().unwrap_or(MAX).min(MAX);
         self
     }
 

@@ -51,6 +51,10 @@ impl<N: FromStr + Clone> Search<N> {
         Ok(self)
     }
 
+    pub(crate) fn has_labels(&self) -> bool {
+        self.sources.iter().any(|source| source.source().labels().is_some())
+    }
+
     /// What `Access-Control-Allow-Headers` must name.
     pub(crate) fn request_headers(&self) -> Vec<N>
     where

@@ -37,26 +37,29 @@ pub(crate) fn tag_current_span(session: &SessionId, is_inside: bool) {
     if known.is_of_a_request {
         return;
     }
-    let is_tagged = known.has_value == Some(true) || versions::was_tagged_when_started();
+    let has_value = known.has_value == Some(true);
     let is_empty = known.has_value == Some(false) || is_inside;
     if declares_field && !is_empty {
         // Nobody can tell without `carry_session` whether the field has a value.
         return;
     }
-    if !is_tagged {
-        if declares_field {
+    if !versions::was_tagged_when_started() {
+        if declares_field && !has_value {
             span.record(ATTRIBUTE, session.as_str());
-        } else if let Some(own) = known.own_spans {
-            own.tag(session);
+        }
+        match known.own_spans {
+            Some(own) if declares_field => own.label(session),
+            Some(own) => own.tag(session),
+            None => {}
         }
     }
     #[cfg(feature = "tracing-subscriber")]
     carry::remember(&span, session);
 }
 
-/// Makes `carry_session` look which OpenTelemetry span each `tracing` span becomes: only a layer that
-/// stands inside of the tracing layer needs to know.
-pub(crate) fn expect_to_be_inside() {
+/// Makes `carry_session` look which OpenTelemetry span each `tracing` span becomes. Needed to write to a span that
+/// is open what it declares no field for: in a layer that stands inside of the tracing layer, and for labels.
+pub(crate) fn expect_to_label_open_spans() {
     #[cfg(feature = "tracing-subscriber")]
     carry::look_for_own_spans();
 }

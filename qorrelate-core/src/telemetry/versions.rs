@@ -132,6 +132,21 @@ macro_rules! versions {
             }
         }
 
+        impl ActiveSpans {
+            /// Puts on these, where they are active, what the session has besides `session.id`.
+            #[allow(unused_variables, reason = "there may be no version")]
+            pub(crate) fn label(self, session: &SessionId) {
+                $(
+                    #[cfg(feature = $feature)]
+                    if self.$module.is_some()
+                        && self.$module == $module::active_span::active_span()
+                    {
+                        $module::active_span::label(session);
+                    }
+                )*
+            }
+        }
+
         /// Whether a span that is active was tagged when it started, because its context holds a
         /// session.
         pub(crate) fn was_tagged_when_started() -> bool {

@@ -3,7 +3,7 @@
 use super::context::session_of_current;
 use super::opentelemetry::trace::{SpanId, TraceContextExt, TraceId};
 use super::opentelemetry::{Context, KeyValue};
-use super::sampler;
+use super::{labels, sampler};
 use crate::id::SessionId;
 use crate::inbound::ATTRIBUTE;
 
@@ -22,6 +22,15 @@ pub(crate) fn active_span() -> Option<ActiveSpan> {
 pub(crate) fn tag(session: &SessionId) {
     if active_span().is_some() && !was_tagged_when_started() {
         Context::current().span().set_attribute(KeyValue::new(ATTRIBUTE, session.shared()));
+        label(session);
+    }
+}
+
+/// Puts on the active span what the session has besides `session.id`.
+pub(crate) fn label(session: &SessionId) {
+    if let Some(labels) = session.labels() {
+        let context = Context::current();
+        labels::of(session, labels).for_each(|label| context.span().set_attribute(label));
     }
 }
 

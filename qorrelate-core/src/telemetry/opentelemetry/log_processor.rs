@@ -43,12 +43,29 @@ impl<P: LogProcessor> SessionLogProcessor<P> {
     }
 }
 
+fn tag(id: &SessionId, record: &mut SdkLogRecord) {
+    let value = || AnyValue::String(id.shared().into());
+    match value_of(ATTRIBUTE, record) {
+        None => record.add_attribute(ATTRIBUTE, value()),
+        // Labels belong to a session, and the record says that it is in another.
+        Some(other) if *other != value() => return,
+        Some(_) => {}
+    }
+    for name in id.labels().into_iter().flat_map(|labels| &labels.attributes) {
+        if value_of(name, record).is_none() {
+            record.add_attribute(name.clone(), value());
+        }
+    }
+}
+
+fn value_of<'a>(key: &str, record: &'a SdkLogRecord) -> Option<&'a AnyValue> {
+    record.attributes_iter().find(|(name, _)| name.as_str() == key).map(|(_, value)| value)
+}
+
 impl<P: LogProcessor> LogProcessor for SessionLogProcessor<P> {
     fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
-        if let Some(id) = SessionId::current()
-            && record.attributes_iter().all(|(key, _)| key.as_str() != ATTRIBUTE)
-        {
-            record.add_attribute(ATTRIBUTE, AnyValue::String(id.shared().into()));
+        if let Some(id) = SessionId::current() {
+            tag(&id, record);
         }
         self.inner.emit(record, scope);
     }

@@ -5,9 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::Level;
 
 use super::context::session_for;
+use super::labels;
 use super::opentelemetry::trace::{Link, SpanKind, TraceId};
-use super::opentelemetry::{Context, KeyValue};
+use super::opentelemetry::{Context, KeyValue, Value};
 use super::opentelemetry_sdk::trace::{Config, SamplingDecision, SamplingResult, ShouldSample};
+use crate::id::SessionId;
+use crate::id::labels::Labels;
 use crate::inbound::ATTRIBUTE;
 use crate::telemetry::hint::Hint;
 
@@ -75,24 +78,48 @@ impl ShouldSample for SessionSampler {
         let mut result =
             self.inner.should_sample(parent_context, trace_id, name, span_kind, attributes, links);
         if result.decision != SamplingDecision::Drop
-            && !is_tagged(attributes)
-            && !is_tagged(&result.attributes)
             && let Some(id) = session_for(parent_context)
         {
-            let tag = KeyValue::new(ATTRIBUTE, id.shared());
-            if result.attributes.is_empty() {
-                result.attributes = vec![tag];
-            } else {
-                result.attributes.push(tag);
-            }
-            hint_if_full(attributes.len() + result.attributes.len());
+            tag(&id, attributes, &mut result.attributes);
         }
         result
     }
 }
 
-fn is_tagged(attributes: &[KeyValue]) -> bool {
-    attributes.iter().any(|attribute| attribute.key.as_str() == ATTRIBUTE)
+/// Adds what the span does not have: it may come with attributes, and the wrapped sampler may add some.
+fn tag(id: &SessionId, own: &[KeyValue], added: &mut Vec<KeyValue>) {
+    match value_of(ATTRIBUTE, own, added) {
+        None => add(added, own, KeyValue::new(ATTRIBUTE, id.shared())),
+        // Labels belong to a session, and the span says that it is in another.
+        Some(value) if value.as_str() != id.as_str() => return,
+        Some(_) => {}
+    }
+    if let Some(labels) = id.labels() {
+        label(id, labels, own, added);
+    }
+}
+
+#[cold]
+fn label(id: &SessionId, labels: &Labels, own: &[KeyValue], added: &mut Vec<KeyValue>) {
+    for label in labels::of(id, labels) {
+        if value_of(label.key.as_str(), own, added).is_none() {
+            add(added, own, label);
+        }
+    }
+}
+
+fn add(added: &mut Vec<KeyValue>, own: &[KeyValue], attribute: KeyValue) {
+    if added.is_empty() {
+        *added = vec![attribute];
+    } else {
+        added.push(attribute);
+    }
+    hint_if_full(own.len() + added.len());
+}
+
+fn value_of<'a>(key: &str, own: &'a [KeyValue], added: &'a [KeyValue]) -> Option<&'a Value> {
+    let mut attributes = own.iter().chain(added);
+    attributes.find(|attribute| attribute.key.as_str() == key).map(|attribute| &attribute.value)
 }
 
 static RUNS: AtomicBool = AtomicBool::new(false);
@@ -124,12 +151,11 @@ fn hint_if_full(attributes: usize) {
         );
     }
 }
+
 #[cfg(test)]
 mod tests {
-    use super::super::opentelemetry::Value;
     use super::super::opentelemetry::trace::TraceState;
     use super::*;
-    use crate::id::SessionId;
 
     /// A sampler that adds attributes itself.
     #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 
 pub(crate) mod active_span;
 pub(crate) mod context;
+mod labels;
 mod log_processor;
 pub(crate) mod sampler;
 mod server_timing;
