@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use qorrelate_core::{RequestView, SessionId, SessionIdOutcome};
+use qorrelate_core::{RequestView, SessionId, SessionIdOutcome, Source};
 
 /// How the layer or middleware is set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,6 +23,10 @@ pub enum Config {
     Several,
     /// All sources are named, and clients call it directly.
     PublicEdge,
+    /// Presets of several recorders, by header, baggage and cookie.
+    Recorders,
+    /// The same, called directly by clients, with the first cookie.
+    RecordersAtPublicEdge,
     /// UUIDs only.
     UuidOnly,
     /// At most 8 bytes.
@@ -45,6 +49,11 @@ pub static HOOKED: Mutex<Vec<(SessionIdOutcome, Option<SessionId>)>> = Mutex::ne
 /// The hook of [`Config::Hook`].
 pub fn keep(outcome: &SessionIdOutcome, _: &dyn RequestView) {
     HOOKED.lock().unwrap().push((outcome.clone(), SessionId::current()));
+}
+
+/// The presets of [`Config::Recorders`] that are read at the public edge too.
+pub fn recorders() -> [Source; 4] {
+    [Source::openreplay(), Source::highlight(), Source::posthog(), Source::datadog()]
 }
 
 /// Sets up any adapter's layer: that this compiles for each shows that their methods are the same.
@@ -81,6 +90,16 @@ macro_rules! configured {
                         Some(String::from_utf8_lossy(request.header("x-other")?).into_owned())
                     }),
                 ])
+                .unwrap()
+                .public_edge(),
+            Config::Recorders => layer
+                .sources($crate::config::recorders().into_iter().chain([Source::splunk_cookie()]))
+                .unwrap(),
+            Config::RecordersAtPublicEdge => layer
+                .sources($crate::config::recorders().into_iter().chain([
+                    Source::splunk_cookie().read_at_public_edge(),
+                    Source::hyperdx_cookie(),
+                ]))
                 .unwrap()
                 .public_edge(),
             Config::UuidOnly => layer.rules(SessionIdRules::new().uuid_only()),

@@ -52,6 +52,7 @@ pub struct Adapter {
     /// - `/refused` answers an error of a middleware inside of ours, with status 503
     /// - `/streams` streams its body, which logs a line when it is dropped
     /// - `/baggage` answers the `baggage` header that it got
+    /// - `/headers` answers all headers that it got, as a log would show them
     /// - `/answers` sets `X-Session-ID` and `Server-Timing` itself
     pub serve: fn(Config) -> Server,
 }

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
+use actix_cors::Cors;
 use actix_web::body::{BodySize, BoxBody, MessageBody, SizedStream};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::StatusCode;
@@ -680,4 +681,37 @@ fn every_outermost_middleware_serves_the_sequence() {
             .wrap(SessionIdMiddleware::new())
     );
     over_each_protocol(server.address, must_be_its_own);
+}
+
+#[test]
+fn a_preflight_passes_a_middleware_that_requires_a_session() {
+    let _alone = alone();
+    let sources = [Source::header("x-session-id"), Source::highlight()];
+    let sessions = SessionIdMiddleware::new().sources(sources).unwrap();
+    let server = one_worker!(
+        App::new()
+            .route("/", web::get().to(whose))
+            .route("/outside", web::get().to(outside))
+            .wrap(RequireSessionIdMiddleware::new())
+            .wrap(sessions.clone())
+            .wrap(
+                Cors::default()
+                    .allow_any_origin()
+                    .allowed_methods(["GET"])
+                    .allowed_headers(sessions.request_headers())
+            )
+    );
+    let answer = common::preflight(server.address);
+    assert!(answer.starts_with("http/1.1 200 "), "{answer}");
+    let allowed = answer.lines().find(|line| line.starts_with("access-control-allow-headers"));
+    for header in ["x-session-id", "x-highlight-request", "traceparent"] {
+        assert!(allowed.unwrap().contains(header), "{answer}");
+    }
+    // Also a refusal can be read by the page.
+    let page = ("origin", &b"http://page.example"[..]);
+    let refusal = get_once(server.address, "/", &[page]);
+    assert_eq!(refusal.status, 400);
+    assert_eq!(refusal.header("access-control-allow-origin"), ["http://page.example"]);
+    let answer = get_once(server.address, "/", &[page, ("x-session-id", b"abc")]);
+    assert_eq!(answer.status, 200);
 }

@@ -591,6 +591,94 @@ fn outcome_is_malformed(case: &Case) -> bool {
 }
 
 #[test]
+fn what_a_recorder_sends_is_read_at_the_public_edge_too() {
+    const HIGHLIGHT: &str = "vVaWOXV8i52mA8rvEkYSvp2nkxTQ";
+    const HEX: &str = "9f86d081884c7d659a2feaa0c55ad015";
+    let splunk = format!("_splunk_rum_sid=%7B%22id%22%3A%22{HEX}%22%7D");
+    let hyperdx = format!("__rum_sid=%7B%22id%22%3A%22{HEX}%22%7D");
+    let baggage = format!("tenant=acme, session.id={UUID},user.id=anna%40example.com");
+    let highlight = format!("{HIGHLIGHT}/r1, {HIGHLIGHT}/r2");
+    let requests = [
+        (vec![], None, "missing"),
+        (vec![("baggage", &*baggage)], Some(UUID), "found in preset datadog"),
+        (vec![("x-posthog-session-id", UUID)], Some(UUID), "found in preset posthog"),
+        (vec![("x-highlight-request", &*highlight)], Some(HIGHLIGHT), "found in preset highlight"),
+        (
+            // Of two recorders in a page, the one that is listed first.
+            vec![("baggage", &*baggage), ("x-highlight-request", &*highlight)],
+            Some(HIGHLIGHT),
+            "found in preset highlight",
+        ),
+        (
+            vec![("x-highlight-request", "/before-there-is-a-session"), ("baggage", &*baggage)],
+            Some(UUID),
+            "found in preset datadog",
+        ),
+        (
+            vec![("x-posthog-session-id", "anna@example.com")],
+            None,
+            "malformed in preset posthog: unexpected_format of 16",
+        ),
+        (vec![("cookie", &*splunk)], Some(HEX), "found in preset splunk_cookie"),
+        // Of no recorder that is named, or of one whose cookie the public edge does not read.
+        (vec![("cookie", &*hyperdx)], None, "missing"),
+        (vec![("x-session-id", UUID)], None, "missing"),
+    ];
+    let telemetry = Telemetry::install();
+    for adapter in ADAPTERS {
+        for config in [Config::Recorders, Config::RecordersAtPublicEdge] {
+            let server = (adapter.serve)(config);
+            for (headers, session, outcome) in &requests {
+                let headers: Vec<_> =
+                    headers.iter().map(|&(name, value)| (name, value.as_bytes())).collect();
+                let (answer, _) =
+                    telemetry.record(|| client::get(server.address, "/work", &headers));
+                let about = format!("{}, {config:?}: {headers:?}", adapter.name);
+                let body = answer.json();
+                assert_eq!(body["current"].as_str(), *session, "{about}");
+                assert_eq!(body["outcome"], *outcome, "{about}");
+            }
+            let headers = [("baggage", baggage.as_bytes())];
+            let (answer, _) =
+                telemetry.record(|| client::get(server.address, "/baggage", &headers));
+            let goes_on = config == Config::Recorders;
+            assert_eq!(answer.body, if goes_on { &*baggage } else { "" }, "{}", adapter.name);
+        }
+    }
+}
+
+#[test]
+fn a_token_is_nowhere_shown() {
+    const TOKEN: &str = "1jrnlbnmyvd2h.secret1.secret2.secret3";
+    let id = u64::from_str_radix("1jrnlbnmyvd2h", 36).unwrap().to_string();
+    let telemetry = Telemetry::install();
+    for adapter in ADAPTERS {
+        let server = (adapter.serve)(Config::Recorders);
+        for (name, session) in [
+            ("x-openreplay-sessiontoken", Some(&*id)),
+            ("x-openreplay-session-token", Some(&*id)),
+            // The token, where the number should be.
+            ("openreplaysession.id", None),
+        ] {
+            let headers = [(name, TOKEN.as_bytes()), ("x-other", b"shown")];
+            for path in ["/work", "/fails", "/guarded", "/headers"] {
+                let (answer, records) =
+                    telemetry.record(|| client::get(server.address, path, &headers));
+                let shown = format!("{answer:?} {records:?}");
+                assert!(!shown.contains("secret"), "{}: {name} {path}: {shown}", adapter.name);
+                if path == "/headers" {
+                    assert!(answer.body.contains("shown"), "{}", answer.body);
+                    assert!(answer.body.contains("Sensitive"), "{}", answer.body);
+                }
+                if path == "/work" {
+                    assert_eq!(answer.json()["current"].as_str(), session, "{name}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_hook_is_called_once_per_request_in_its_session() {
     let telemetry = Telemetry::install();
     for adapter in ADAPTERS {

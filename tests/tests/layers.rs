@@ -6,8 +6,7 @@ mod common;
 
 use std::convert::Infallible;
 use std::future::{Ready, pending, poll_fn, ready};
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::Read;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +17,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::error_handling::HandleErrorLayer;
 use axum::extract::Request;
-use axum::http::{HeaderName, Response, StatusCode, header};
+use axum::http::{Response, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::routing::get;
 use bytes::Bytes;
@@ -777,31 +776,23 @@ fn a_route_layer_is_for_the_routes() {
 #[test]
 fn a_preflight_passes_a_layer_that_requires_a_session() {
     let _alone = alone();
+    let sources = [Source::header("x-session-id"), Source::highlight()];
+    let sessions = SessionIdLayer::new().sources(sources).unwrap();
     let cors = CorsLayer::new()
         .allow_origin(tower_http::cors::Any)
-        .allow_headers([HeaderName::from_static("x-session-id")]);
-    let app = whose_app().layer((cors, SessionIdLayer::new(), RequireSessionIdLayer::new()));
+        .allow_headers(sessions.request_headers());
+    let app = whose_app().layer((cors, sessions, RequireSessionIdLayer::new()));
     let server = serve_axum(app);
 
-    let answer = preflight(server.address);
+    let answer = common::preflight(server.address);
     assert!(answer.starts_with("http/1.1 200 "), "{answer}");
-    assert!(answer.contains("access-control-allow-headers: x-session-id"), "{answer}");
+    let allowed = "access-control-allow-headers: x-session-id,x-highlight-request,traceparent";
+    assert!(answer.contains(allowed), "{answer}");
     over_each_protocol(server.address, must_be_there);
     // Also a refusal can be read by the page.
     let refusal = get_once(server.address, "/", &[("origin", b"http://page.example")]);
     assert_eq!(refusal.status, 400);
     assert_eq!(refusal.header(header::ACCESS_CONTROL_ALLOW_ORIGIN.as_str()), ["*"]);
-}
-
-fn preflight(address: SocketAddr) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let request = "OPTIONS / HTTP/1.1\r\nhost: api\r\nconnection: close\r\n\
-                   origin: http://page.example\r\naccess-control-request-method: GET\r\n\
-                   access-control-request-headers: x-session-id\r\n\r\n";
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer.to_ascii_lowercase()
 }
 
 #[test]

@@ -28,6 +28,7 @@ pub(super) fn serve(config: Config) -> Server {
             .service(web::resource("/refused").wrap(from_fn(refuse)).route(web::get().to(fails)))
             .route("/streams", web::get().to(streams))
             .route("/baggage", web::get().to(baggage))
+            .route("/headers", web::get().to(headers))
             .route("/answers", web::get().to(answers))
             .wrap(ServerTimingMiddleware::new(server_timing))
             .wrap(TracingLogger::<SessionRootSpanBuilder>::new())
@@ -97,6 +98,10 @@ async fn streams() -> HttpResponse {
 async fn baggage(request: HttpRequest) -> String {
     let lines = request.headers().get_all("baggage").map(|line| line.to_str().unwrap());
     lines.collect::<Vec<_>>().join("\n")
+}
+
+async fn headers(request: HttpRequest) -> String {
+    format!("{:?}", request.headers())
 }
 
 async fn answers() -> HttpResponse {

@@ -29,6 +29,7 @@ pub(super) fn serve(config: Config) -> Server {
         .route("/refused", get(fails).layer(middleware::from_fn(refuse)))
         .route("/streams", get(streams))
         .route("/baggage", get(baggage))
+        .route("/headers", get(async |headers: HeaderMap| format!("{headers:?}")))
         .route("/answers", get(answers))
         .layer((
             crate::configured!(SessionIdLayer::new(), config),

@@ -2,7 +2,8 @@
 #![allow(dead_code, reason = "not every suite needs all of it")]
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -173,4 +174,16 @@ impl Drop for OnDrop {
         let session = SessionId::current().map(|id| id.to_string());
         DROPPED_IN.lock().unwrap().push(session);
     }
+}
+
+/// The answer to what a browser asks before it sends a page's request to another origin, in lower case.
+pub(crate) fn preflight(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = "OPTIONS / HTTP/1.1\r\nhost: api\r\nconnection: close\r\n\
+                   origin: http://page.example\r\naccess-control-request-method: GET\r\n\
+                   access-control-request-headers: traceparent,x-highlight-request,x-session-id\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.to_ascii_lowercase()
 }
