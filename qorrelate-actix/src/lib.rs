@@ -9,6 +9,8 @@ mod propagate;
 mod require;
 #[cfg(feature = "tracing-actix-web")]
 mod root_span;
+#[cfg(feature = "sentry")]
+mod sentry_replay;
 mod server_timing;
 mod session_id;
 
@@ -18,6 +20,8 @@ pub use propagate::{PropagateSessionIdMiddleware, PropagateSessionIdService};
 pub use require::{RequireSessionIdMiddleware, RequireSessionIdService};
 #[cfg(feature = "tracing-actix-web")]
 pub use root_span::SessionRootSpanBuilder;
+#[cfg(feature = "sentry")]
+pub use sentry_replay::{SentryReplayMiddleware, SentryReplayService};
 pub use server_timing::{ServerTimingMiddleware, ServerTimingService};
 pub use session_id::{SessionIdMiddleware, SessionIdService};
 
@@ -28,6 +32,8 @@ pub mod future {
     pub use crate::session_id::ResponseFuture as SessionIdFuture;
 }
 
+#[cfg(feature = "sentry")]
+pub use qorrelate_core::SentryReplay;
 #[cfg(feature = "opentelemetry_0_32")]
 pub use qorrelate_core::opentelemetry_0_32;
 #[cfg(feature = "opentelemetry_0_33")]

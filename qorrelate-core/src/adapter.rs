@@ -25,3 +25,5 @@ pub use crate::outbound::{Given, OutboundHeaders, Propagation, Target};
 pub use crate::propagation_methods;
 #[doc(hidden)]
 pub use crate::settings_methods;
+#[cfg(feature = "sentry")]
+pub use crate::telemetry::set_replay_on_sentry_scope;

@@ -62,6 +62,8 @@ pub use inbound::{
 pub use outbound::{Carrier, extract_session, inject_session};
 #[cfg(feature = "client")]
 pub use outbound::{Hosts, InvalidHost, InvalidHostReason};
+#[cfg(feature = "sentry")]
+pub use telemetry::SentryReplay;
 pub use telemetry::record_current_session;
 #[cfg(feature = "tracing-subscriber")]
 pub use telemetry::{KnownFormat, SessionFormat, carry_session};

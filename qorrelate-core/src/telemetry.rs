@@ -12,6 +12,8 @@ mod format;
 ))]
 pub(crate) mod hint;
 mod open_span;
+#[cfg(feature = "sentry")]
+mod sentry;
 mod tag;
 pub(crate) mod versions;
 
@@ -19,5 +21,7 @@ pub(crate) mod versions;
 pub use carry::carry_session;
 #[cfg(feature = "tracing-subscriber")]
 pub use format::{KnownFormat, SessionFormat};
+#[cfg(feature = "sentry")]
+pub use sentry::{SentryReplay, set_replay_on_sentry_scope};
 pub use tag::record_current_session;
 pub(crate) use tag::{expect_to_label_open_spans, tag_current_span};

@@ -16,6 +16,8 @@ mod reqwest_client;
 mod reqwest_middleware;
 #[cfg(feature = "reqwest")]
 mod reqwest_request;
+#[cfg(feature = "sentry")]
+mod sentry_replay;
 mod server_timing;
 mod session_id;
 
@@ -29,6 +31,8 @@ pub use require::{RequireSessionId, RequireSessionIdBody, RequireSessionIdLayer}
 pub use reqwest_client::{PropagateSessionIdExt, SessionClient};
 #[cfg(feature = "reqwest")]
 pub use reqwest_request::SessionRequestBuilder;
+#[cfg(feature = "sentry")]
+pub use sentry_replay::{SentryReplayLayer, SentryReplayService};
 pub use server_timing::{ServerTiming, ServerTimingLayer};
 pub use session_id::{SessionIdLayer, SessionIdService};
 
@@ -39,6 +43,8 @@ pub mod future {
     pub use crate::session_id::ResponseFuture as SessionIdFuture;
 }
 
+#[cfg(feature = "sentry")]
+pub use qorrelate_core::SentryReplay;
 #[cfg(feature = "opentelemetry_0_32")]
 pub use qorrelate_core::opentelemetry_0_32;
 #[cfg(feature = "opentelemetry_0_33")]

@@ -10,6 +10,16 @@ use super::session_id::SessionId;
 pub(crate) struct Labels {
     pub(crate) attributes: Vec<Arc<str>>,
     pub(crate) replay_link: Option<ReplayLink>,
+    /// The ID is that of a replay in Sentry.
+    #[cfg(feature = "sentry")]
+    pub(crate) is_sentry_replay: bool,
+}
+
+impl Labels {
+    /// Whether any is shown on spans.
+    pub(crate) fn are_shown(&self) -> bool {
+        !self.attributes.is_empty() || self.replay_link.is_some()
+    }
 }
 
 /// How the link to a replay is made.

@@ -52,7 +52,7 @@ impl<N: FromStr + Clone> Search<N> {
     }
 
     pub(crate) fn has_labels(&self) -> bool {
-        self.sources.iter().any(|source| source.source().labels().is_some())
+        self.sources.iter().any(|source| source.source().labels().is_some_and(|it| it.are_shown()))
     }
 
     /// What `Access-Control-Allow-Headers` must name.

@@ -268,7 +268,7 @@ impl Source {
         self
     }
 
-    fn label(self, label: impl FnOnce(&mut Labels)) -> Self {
+    pub(super) fn label(self, label: impl FnOnce(&mut Labels)) -> Self {
         self.change(|place| label(Arc::make_mut(place.labels.get_or_insert_default())))
     }
 

@@ -54,13 +54,18 @@ impl Source {
     /// In the SDK: `replayIntegration()` and `tracePropagationTargets`. A replay that is kept only if an error
     /// happens has no ID until the first error in the page.
     ///
+    /// To link the errors of a backend that uses the `sentry` crate, see `SentryReplay` (feature `sentry`).
+    ///
     /// ```
     /// # use qorrelate_core::Source;
     /// assert_eq!(Source::sentry_replay().to_string(), "preset sentry_replay");
     /// ```
     pub fn sentry_replay() -> Self {
         let preset = baggage("sentry_replay", "sentry-replay_id", format::hex_32);
-        Self::preset(preset.other_request_headers(&["sentry-trace", "traceparent"]))
+        let source = Self::preset(preset.other_request_headers(&["sentry-trace", "traceparent"]));
+        #[cfg(feature = "sentry")]
+        let source = source.label(|labels| labels.is_sentry_replay = true);
+        source
     }
 
     /// Rollbar: `baggage: rollbar.session.id=<32 hex digits>`.
