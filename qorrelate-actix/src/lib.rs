@@ -3,6 +3,7 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod body;
+mod browser_script;
 mod head;
 #[cfg(feature = "awc")]
 mod propagate;
@@ -15,6 +16,7 @@ mod server_timing;
 mod session_id;
 
 pub use body::SessionBody;
+pub use browser_script::browser_script;
 #[cfg(feature = "awc")]
 pub use propagate::{PropagateSessionIdMiddleware, PropagateSessionIdService};
 pub use require::{RequireSessionIdMiddleware, RequireSessionIdService};

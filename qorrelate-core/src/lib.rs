@@ -68,6 +68,14 @@ pub use telemetry::record_current_session;
 #[cfg(feature = "tracing-subscriber")]
 pub use telemetry::{KnownFormat, SessionFormat, carry_session};
 
+/// The script for pages whose recorder sends no session ID, or that have none: it sends an ID with the page's own
+/// requests. The adapters serve it with `browser_script`; its settings are in `browser/README.md`.
+///
+/// ```
+/// assert!(qorrelate_core::BROWSER_SCRIPT.len() < 4096); // bytes, minified
+/// ```
+pub const BROWSER_SCRIPT: &str = include_str!("../browser/qorrelate.min.js");
+
 macro_rules! opentelemetry {
     ($($module:ident $feature:literal)*) => {
         $(

@@ -3,6 +3,7 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod body;
+mod browser_script;
 mod head;
 mod inner;
 #[cfg(feature = "tower-http")]
@@ -22,6 +23,7 @@ mod server_timing;
 mod session_id;
 
 pub use body::SessionBody;
+pub use browser_script::browser_script;
 #[cfg(feature = "tower-http")]
 pub use make_span::SessionMakeSpan;
 #[cfg(feature = "client")]

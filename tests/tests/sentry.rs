@@ -71,7 +71,7 @@ fn actix_app() -> Server {
                 "/work",
                 web::get().to(async || {
                     report();
-                    HttpResponse::Ok()
+                    HttpResponse::Ok().finish()
                 }),
             )
             .route(
@@ -81,7 +81,7 @@ fn actix_app() -> Server {
                     let task = async move { sentry::Hub::run(hub, report) };
                     let task = qorrelate_actix::InCurrentSession::in_current_session(task);
                     actix_web::rt::spawn(task).await.unwrap();
-                    HttpResponse::Ok()
+                    HttpResponse::Ok().finish()
                 }),
             )
             .route(

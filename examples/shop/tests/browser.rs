@@ -3,8 +3,6 @@
 // Clippy takes a test's helpers for code that is not a test.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
-#[path = "common/chromium.rs"]
-mod chromium;
 mod common;
 
 use std::io::{Read as _, Write as _};
@@ -12,9 +10,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::spawn;
 
+use qorrelate_test_browser::{Browser, Driver};
 use serde_json::json;
 
-use self::chromium::{Browser, Driver};
 use self::common::{Shop, bodies, names};
 
 /// Opens the storefront; the session ID that it shows.

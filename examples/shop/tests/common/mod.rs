@@ -3,17 +3,11 @@
 // Every test file uses some of this, none all of it.
 #![allow(dead_code)]
 
-use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread::{sleep, spawn};
-use std::time::{Duration, Instant};
 
+pub(crate) use qorrelate_test_browser::{PATIENCE, end, eventually, lines};
 use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
-
-/// Much longer than anything takes, for machines that have other things to do.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Shop {
     pub(crate) process: Child,
@@ -93,37 +87,6 @@ pub(crate) fn shop(arguments: &[&str]) -> Command {
         command.env_remove(name);
     }
     command
-}
-
-/// Ends a process and waits until it has ended.
-pub(crate) fn end(process: &mut Child) {
-    let _ = process.kill();
-    let _ = process.wait();
-}
-
-/// What a process prints, read by a thread: it can neither hang the test by its silence nor get stuck on a
-/// pipe that nobody empties.
-pub(crate) fn lines(output: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    spawn(move || {
-        for line in BufReader::new(output).lines().map_while(Result::ok) {
-            let _ = sender.send(line);
-        }
-    });
-    receiver
-}
-
-/// Asks until there is an answer; what stands in its way is said if there is none in time.
-#[track_caller]
-pub(crate) fn eventually<T>(mut ask: impl FnMut() -> Result<T, String>) -> T {
-    let asked = Instant::now();
-    loop {
-        match ask() {
-            Ok(answer) => return answer,
-            Err(obstacle) => assert!(asked.elapsed() < PATIENCE, "{obstacle}"),
-        }
-        sleep(Duration::from_millis(50));
-    }
 }
 
 /// The names of a service's spans.

@@ -16,9 +16,9 @@ use tempfile::TempDir;
 use tokio::runtime::{self, Runtime};
 use tokio::time::timeout;
 
-use crate::common::{PATIENCE, end, eventually, lines};
+use crate::{PATIENCE, end, eventually, lines};
 
-const FLAGS: [&str; 8] = [
+const FLAGS: [&str; 9] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -27,9 +27,13 @@ const FLAGS: [&str; 8] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    // Nothing outside of this machine is asked for anything.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ];
 
-pub(crate) struct Driver {
+/// A driver, which ends with all its browsers when this is dropped.
+#[derive(Debug)]
+pub struct Driver {
     process: Child,
     address: String,
     chromium: PathBuf,
@@ -38,7 +42,8 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn start() -> Self {
+    /// Starts one.
+    pub fn start() -> Self {
         let (chromium, chromedriver) = (installed("chromium"), installed("chromedriver"));
         let home = tempfile::tempdir().unwrap();
         let mut process = Command::new(chromedriver)
@@ -61,7 +66,7 @@ impl Driver {
     }
 
     /// A browser that has never been used before.
-    pub(crate) fn browser(&self) -> Browser {
+    pub fn browser(&self) -> Browser {
         let profile = tempfile::tempdir_in(self.home.path()).unwrap().keep();
         let mut flags = FLAGS.map(str::to_owned).to_vec();
         flags.push(format!("--user-data-dir={}", profile.display()));
@@ -127,7 +132,9 @@ fn within_patience<T>(runtime: &Runtime, what: &str, work: impl Future<Output = 
     outcome.unwrap_or_else(|_| panic!("the browser does not answer: {what}"))
 }
 
-pub(crate) struct Browser {
+/// A browser of its own, closed when this is dropped.
+#[derive(Debug)]
+pub struct Browser {
     runtime: Runtime,
     client: Client,
 }
@@ -138,17 +145,19 @@ impl Browser {
         outcome.unwrap_or_else(|error| panic!("{what}: {error}"))
     }
 
-    pub(crate) fn goto(&self, url: &str) {
+    /// Opens a page.
+    pub fn goto(&self, url: &str) {
         self.run(url, self.client.goto(url));
     }
 
-    pub(crate) fn reload(&self) {
+    /// Loads the page again.
+    pub fn reload(&self) {
         self.run("reload", self.client.refresh());
     }
 
     /// Clicks what is named by its text, or by its label if it has one, as soon as that is possible.
     #[track_caller]
-    pub(crate) fn click(&self, kind: &str, name: &str) {
+    pub fn click(&self, kind: &str, name: &str) {
         let element = format!(
             "//{kind}[@aria-label='{name}' or (not(@aria-label) and normalize-space()='{name}')]"
         );
@@ -166,7 +175,7 @@ impl Browser {
 
     /// The texts of all elements that a selector finds, as they are shown: nothing of what is hidden.
     #[track_caller]
-    pub(crate) fn texts(&self, selector: &str) -> Vec<String> {
+    pub fn texts(&self, selector: &str) -> Vec<String> {
         eventually(|| {
             self.run(selector, async {
                 let mut texts = Vec::new();
@@ -188,7 +197,7 @@ impl Browser {
 
     /// The text of an element, as soon as it is as expected.
     #[track_caller]
-    pub(crate) fn text(&self, selector: &str, expected: impl Fn(&str) -> bool) -> String {
+    pub fn text(&self, selector: &str, expected: impl Fn(&str) -> bool) -> String {
         eventually(|| {
             let texts = self.texts(selector);
             texts
@@ -201,7 +210,7 @@ impl Browser {
 
     /// The result of a script: an async function's body.
     #[track_caller]
-    pub(crate) fn script(&self, body: &str, arguments: Vec<Value>) -> Value {
+    pub fn script(&self, body: &str, arguments: Vec<Value>) -> Value {
         let script = format!(
             "const done = arguments[arguments.length - 1]; \
              (async (...given) => {{ {body} }})(...arguments) \
@@ -214,7 +223,7 @@ impl Browser {
 
     /// Turns to the window that a click has opened.
     #[track_caller]
-    pub(crate) fn turn_to_new_window(&self) {
+    pub fn turn_to_new_window(&self) {
         eventually(|| {
             self.run("windows", async {
                 let here = self.client.window().await?;
