@@ -10,7 +10,7 @@
   const longest = (options.longest || 240) * 6e4;
   const { cookie, query } = options;
   const isShared = 'shared' in options || cookie;
-  const isId = (id) => /^[\w.~:/+=-]{1,128}$/.test(id);
+  const isId = (id) => id && /^[\w.~:/+=-]{1,128}$/.test(id);
   const key = 'qorrelate';
 
   const cookieOf = (name) => `; ${page.cookie}`.split(`; ${name}=`)[1]?.split(';')[0];

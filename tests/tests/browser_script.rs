@@ -53,6 +53,7 @@ fn requests_to_the_own_and_the_named_origins_carry_the_id_and_others_do_not() {
             ] {
                 let id = run(browser, site, &format!("{request}; return id"));
                 let seen = site.only("/work");
+                assert!(id.is_string(), "{id}");
                 let expected = if is_told { id } else { Value::Null };
                 assert_eq!(seen["session"], expected, "{request}: {seen}");
                 if request.contains("text") {
@@ -132,6 +133,7 @@ fn what_can_have_no_header_carries_the_id_in_the_query_if_asked_to() {
             ] {
                 site.forget();
                 let id = run(browser, site, &format!("{request}; return id"));
+                assert!(id.is_string(), "{id}");
                 let seen = site.only(path.split('?').next().unwrap());
                 let expected = if is_told { id.clone() } else { Value::Null };
                 assert_eq!(seen["session"], expected, "{request}: {seen}");

@@ -150,12 +150,9 @@ pub(crate) fn axum_site(sources: &[Source]) -> Site {
         .nest_service("/bundles", tower_http::services::ServeDir::new(bundles()))
         .fallback(any(show))
         .with_state(seen.clone())
-        .layer((
-            note_preflight,
-            cors,
-            sessions,
-            TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()),
-        ));
+        .layer((sessions, TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new())))
+        .layer(cors)
+        .layer(note_preflight);
     Site::new(serve_axum(app), seen)
 }
 
@@ -176,9 +173,14 @@ pub(crate) fn actix_site(sources: &[Source]) -> Site {
         App::new()
             .route("/qorrelate.js", web::get().to(qorrelate_actix::browser_script))
             .route("/bundles/{name}", web::get().to(bundle))
-            .default_service(web::to(move |request: HttpRequest, body: web::Bytes| {
+            .default_service(web::to(move |request: HttpRequest, body: web::Payload| {
                 let seen = seen.clone();
                 async move {
+                    // The body of a WebSocket does not end.
+                    let body = match request.headers().contains_key("upgrade") {
+                        true => web::Bytes::new(),
+                        false => body.to_bytes().await.unwrap(),
+                    };
                     let (method, query) = (request.method().as_str(), request.query_string());
                     let answer = see(&seen, method, request.path(), query, &body);
                     let text = match request.path() {
