@@ -104,6 +104,23 @@ fn see(seen: &Seen, method: &str, path: &str, query: &str, body: &[u8]) -> Value
     request
 }
 
+/// What a vendor's server would answer, as far as an SDK asks before it starts.
+fn answer_to_an_sdk(path: &str) -> Option<Value> {
+    path.ends_with("/v1/web/start").then(|| {
+        json!({
+            "token": "1jrnlbnmyvd2h.secret1.secret2.secret3",
+            "sessionID": u64::from_str_radix("1jrnlbnmyvd2h", 36).unwrap().to_string(),
+            "userUUID": "0c3f2a6e-9f0b-4f5e-8d53-8a8a3a0d2c11",
+            "projectID": "1",
+            "beaconSizeLimit": 1_000_000,
+            "delay": 0,
+            "startTimestamp": 0,
+            "userBrowser": "", "userCity": "", "userCountry": "", "userDevice": "",
+            "userOS": "", "userState": "",
+        })
+    })
+}
+
 fn page(query: &str) -> String {
     let head = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "head");
     let head = head.map(|(_, head)| head.into_owned()).unwrap_or_default();
@@ -130,7 +147,7 @@ pub(crate) fn axum_site(sources: &[Source]) -> Site {
         let answer = see(&seen, head.method.as_str(), head.uri.path(), &query, &body);
         match head.uri.path() {
             "/page" => Html(page(&query)),
-            _ => Html(answer.to_string()),
+            path => Html(answer_to_an_sdk(path).unwrap_or(answer).to_string()),
         }
     };
     let note_preflight = {
@@ -185,7 +202,7 @@ pub(crate) fn actix_site(sources: &[Source]) -> Site {
                     let answer = see(&seen, method, request.path(), query, &body);
                     let text = match request.path() {
                         "/page" => page(query),
-                        _ => answer.to_string(),
+                        path => answer_to_an_sdk(path).unwrap_or(answer).to_string(),
                     };
                     HttpResponse::Ok().content_type("text/html; charset=utf-8").body(text)
                 }

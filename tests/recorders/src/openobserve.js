@@ -1,0 +1,13 @@
+import { openobserveRum } from '@openobserve/browser-rum';
+
+openobserveRum.init({
+  applicationId: 'page',
+  clientToken: 'token',
+  site: location.host,
+  organizationIdentifier: 'default',
+  insecureHTTP: true,
+  service: 'page',
+  sessionSampleRate: 100,
+  allowedTracingUrls: page.origins,
+});
+window.recorderId = () => openobserveRum.getInternalContext()?.session_id;
