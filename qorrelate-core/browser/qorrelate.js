@@ -83,7 +83,9 @@
       } else if (id) {
         const headers = new Headers(init?.headers);
         headers.has(header) || headers.set(header, id);
-        given[1] = Object.create(init ?? null, { headers: { value: headers } });
+        given[1] = { headers };
+        // Also what it inherits, as fetch looks at that too.
+        for (const name in init) if (name != 'headers') given[1][name] = init[name];
       }
     } catch {}
     return fetch.apply(this, given);

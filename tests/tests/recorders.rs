@@ -246,16 +246,17 @@ fn the_cookie_of_application_insights() {
 
 /// The recorder sends nothing, and the script for browsers sends its ID.
 fn with_the_script(recorder: &str) {
-    with(recorder, true, Source::header("X-Session-ID"), |browser, sites| {
+    with(recorder, false, Source::header("X-Session-ID"), |browser, sites| {
         let script = format!(
             "<script src=/qorrelate.js data-id-from={recorder} data-origins={}></script>",
             sites.named[1].url("")
         );
-        open(browser, sites, recorder, true, &script);
+        open(browser, sites, recorder, false, &script);
         let id = reported(browser);
         for request in WITH_HEADERS {
             for site in &sites.named {
-                assert_eq!(session_of(browser, site, request), id.as_str(), "{request}");
+                let session = session_of(browser, site, request);
+                assert_eq!(session, id.as_str(), "{recorder}: {request}");
             }
             assert_eq!(session_of(browser, &sites.stranger, request), Value::Null, "{request}");
         }

@@ -90,6 +90,9 @@ impl Site {
     }
 }
 
+/// What pages and SDKs send besides: where a recorder sends no session, no preset knows its headers.
+const OTHER_HEADERS: [&str; 4] = ["accept", "content-type", "request-id", "traceparent"];
+
 fn see(seen: &Seen, method: &str, path: &str, query: &str, body: &[u8]) -> Value {
     let request = json!({
         "method": method,
@@ -133,8 +136,7 @@ pub(crate) fn axum_site(sources: &[Source]) -> Site {
     let seen = Seen::default();
     let sessions = SessionIdLayer::new().sources(sources.to_vec()).unwrap().public_edge();
     let mut headers = sessions.request_headers();
-    headers.push(axum::http::header::CONTENT_TYPE);
-    headers.push(axum::http::header::ACCEPT);
+    headers.extend(OTHER_HEADERS.map(axum::http::HeaderName::from_static));
     let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::mirror_request())
         .allow_credentials(true)
@@ -184,7 +186,7 @@ pub(crate) fn actix_site(sources: &[Source]) -> Site {
             .supports_credentials()
             .allowed_methods(["GET", "POST", "PUT"])
             .allowed_headers(headers)
-            .allowed_headers(["content-type", "accept"]);
+            .allowed_headers(OTHER_HEADERS);
         let seen = seen.clone();
         let preflights = seen.clone();
         App::new()
