@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use actix_cors::Cors;
@@ -27,7 +28,7 @@ type Seen = Arc<Mutex<Vec<Value>>>;
 /// A site, under one of its names.
 #[derive(Clone)]
 pub(crate) struct Site {
-    server: Arc<Server>,
+    server: Rc<Server>,
     host: &'static str,
     seen: Seen,
 }
@@ -46,7 +47,7 @@ fn of_the_script() -> Vec<Source> {
 
 impl Site {
     fn new(server: Server, seen: Seen) -> Self {
-        Self { server: Arc::new(server), host: "127.0.0.1", seen }
+        Self { server: Rc::new(server), host: "127.0.0.1", seen }
     }
 
     /// The same under another name.
