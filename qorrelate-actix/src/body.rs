@@ -36,12 +36,10 @@ impl<B: MessageBody> MessageBody for SessionBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        let polled = self.project().body.poll_in_session(|body| {
-            let chunk = body.poll_next(cx);
-            let is_done = matches!(chunk, Poll::Ready(None));
-            (chunk, is_done)
-        });
-        polled.unwrap_or(Poll::Ready(None))
+        self.project().body.poll_in_session(
+            |body| body.map_or(Poll::Ready(None), |body| body.poll_next(cx)),
+            |chunk, _| matches!(chunk, Poll::Ready(None)),
+        )
     }
 
     /// A body that is there as a whole, such as that of an error, can be taken by those who log it.

@@ -123,13 +123,11 @@ where
         if let Some(outcome) = session.outcome_to_insert() {
             insert(&mut request.extensions_mut(), outcome);
         }
-        let future = {
-            let _entered = session.enter();
-            self.inner.call(request)
-        };
+        let future = session.call(request, |request| self.inner.call(request));
+        let has_header = self.settings.header_for_response().is_some();
         ResponseFuture {
             future: session.around(future),
-            response_header: self.settings.header_for_response().cloned(),
+            settings: has_header.then(|| Arc::clone(&self.settings)),
         }
     }
 }
@@ -169,7 +167,8 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         future: InRequest<F>,
-        response_header: Option<HeaderName>,
+        // If there is something to do for the response.
+        settings: Option<Arc<Settings<HeaderName>>>,
     }
 }
 
@@ -182,20 +181,8 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let mut result = ready!(this.future.as_mut().poll(cx));
-        if let Some(name) = this.response_header.take()
-            && let Some(id) = this.future.session_id()
-        {
-            match &mut result {
-                Ok(response) => echo(response.headers_mut(), name, id),
-                // actix-web makes the response of an error later, outside of every middleware.
-                Err(error) => {
-                    let id = id.clone();
-                    error.add_response_mapper(move |mut response| {
-                        echo(response.headers_mut(), name.clone(), &id);
-                        response
-                    });
-                }
-            }
+        if let Some(settings) = this.settings {
+            echo(settings, this.future.session_id(), &mut result);
         }
         Poll::Ready(result.map(|response| {
             response.map_body(|_, body| SessionBody::new(body, this.future.take_session()))
@@ -203,9 +190,29 @@ where
     }
 }
 
-fn echo(headers: &mut HeaderMap, name: HeaderName, id: &SessionId) {
-    if !headers.contains_key(&name) {
-        headers.insert(name, id.into());
+#[cold]
+fn echo<B>(
+    settings: &Settings<HeaderName>,
+    session: Option<&SessionId>,
+    result: &mut Result<ServiceResponse<B>, Error>,
+) {
+    let (Some(name), Some(id)) = (settings.header_for_response(), session) else { return };
+    match result {
+        Ok(response) => insert_if_missing(response.headers_mut(), name, id),
+        // actix-web makes the response of an error later, outside of every middleware.
+        Err(error) => {
+            let (name, id) = (name.clone(), id.clone());
+            error.add_response_mapper(move |mut response| {
+                insert_if_missing(response.headers_mut(), &name, &id);
+                response
+            });
+        }
+    }
+}
+
+fn insert_if_missing(headers: &mut HeaderMap, name: &HeaderName, id: &SessionId) {
+    if !headers.contains_key(name) {
+        headers.insert(name.clone(), id.into());
     }
 }
 

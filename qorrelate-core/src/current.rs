@@ -1,22 +1,22 @@
 //! Whose session this code works for.
 //!
-//! The answer is carried on the thread's stack of frames (`stack`): whatever runs for a session pushes a
-//! frame, and takes it off again when it stops running. Nothing is inferred from what else is open.
+//! The answer is carried on the thread (`thread`): whatever runs for a session says so while it runs. Nothing
+//! is inferred from what else is open.
 
 mod elsewhere;
 mod inside;
 mod scope;
-mod stack;
+mod thread;
 
 #[cfg(any(feature = "opentelemetry_0_32", feature = "opentelemetry_0_33"))]
 pub(crate) use elsewhere::add_reader;
-pub(crate) use inside::{Enter, Inside};
+pub(crate) use inside::{Inside, Outside, Running};
 pub use scope::{InCurrentSession, InSession, SessionGuard, in_current_session};
 #[cfg(any(feature = "opentelemetry_0_32", feature = "opentelemetry_0_33"))]
-pub(crate) use stack::take_due_link;
-pub(crate) use stack::{Carried, Entered, Frame, carried, request_has_session};
+pub(crate) use thread::take_due_link;
+pub(crate) use thread::{Carried, Request, RunningRequest, carried, request_has_session};
 #[cfg(feature = "tracing-subscriber")]
-pub(crate) use stack::{EnteredSpan, enter_span, exit_span};
+pub(crate) use thread::{EnteredSpan, enter_span, exit_span};
 
 use crate::id::SessionId;
 use crate::inbound::SessionIdOutcome;
@@ -57,6 +57,6 @@ impl SessionIdOutcome {
     /// assert_eq!(SessionIdOutcome::current(), None);
     /// ```
     pub fn current() -> Option<Self> {
-        stack::request_outcome()
+        thread::request_outcome()
     }
 }

@@ -50,8 +50,7 @@ fn to_payments() -> Propagation<http::HeaderName> {
 fn in_a_request_without_a_session(f: impl FnOnce()) {
     let settings = Settings::<http::HeaderName>::new();
     let mut request = RequestSession::begin(&settings, &Head("not an ID"), None);
-    let _entered = request.enter();
-    f();
+    request.call((), |()| f());
 }
 
 fn send(client: &Propagation<http::HeaderName>, host: Option<&str>) {

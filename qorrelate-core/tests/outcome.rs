@@ -4,6 +4,7 @@
 #[path = "common/head.rs"]
 mod head;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use head::Head;
@@ -24,12 +25,17 @@ fn the_outer_session_stays_where_the_inner_layer_finds_none() {
     let generates = refuses().on_malformed(Policy::Generate(|| "made".parse().unwrap()));
     for inner in [&refuses(), &generates] {
         let mut outer = RequestSession::begin(&accepts, &Head("abc"), None);
-        let _outer = outer.enter();
-        let mut inner = RequestSession::begin(inner, &Head("def"), None);
-        assert_eq!(inner.outcome(), None);
-        let _inner = inner.enter();
-        assert_eq!(SessionId::current().unwrap(), "abc");
-        assert!(matches!(SessionIdOutcome::current(), Some(SessionIdOutcome::Found { .. })));
+        outer.call((), |()| {
+            let mut inner = RequestSession::begin(inner, &Head("def"), None);
+            assert_eq!(inner.outcome(), None);
+            inner.call((), |()| {
+                assert_eq!(SessionId::current().unwrap(), "abc");
+                assert!(matches!(
+                    SessionIdOutcome::current(),
+                    Some(SessionIdOutcome::Found { .. })
+                ));
+            });
+        });
     }
 }
 
@@ -37,12 +43,21 @@ fn the_outer_session_stays_where_the_inner_layer_finds_none() {
 fn the_inner_session_counts_where_the_inner_layer_finds_one() {
     for outer in [&Settings::new(), &refuses()] {
         let mut outer = RequestSession::begin(outer, &Head("abc"), None);
-        let _outer = outer.enter();
-        let mut inner = RequestSession::begin(&Settings::new(), &Head("def"), None);
-        let _inner = inner.enter();
-        assert_eq!(SessionId::current().unwrap(), "def");
-        let outcome = SessionIdOutcome::current().unwrap();
-        assert_eq!(outcome.session_id().unwrap(), "def");
+        let before = outer.outcome().cloned();
+        outer.call((), |()| {
+            let mut inner = RequestSession::begin(&Settings::new(), &Head("def"), None);
+            inner.call((), |()| {
+                assert_eq!(SessionId::current().unwrap(), "def");
+                let outcome = SessionIdOutcome::current().unwrap();
+                assert_eq!(outcome.session_id().unwrap(), "def");
+            });
+            assert_eq!(
+                inner.outcome().unwrap().session_id().unwrap(),
+                "def",
+                "it has its own back"
+            );
+        });
+        assert_eq!(outer.outcome().cloned(), before);
     }
 }
 
@@ -50,8 +65,7 @@ fn the_inner_session_counts_where_the_inner_layer_finds_one() {
 fn a_request_without_a_session_is_in_none_whatever_else_is_current() {
     let _connection = id("stranger").enter();
     let mut request = RequestSession::begin(&refuses(), &Head("abc"), None);
-    {
-        let _entered = request.enter();
+    request.call((), |()| {
         assert_eq!(SessionId::current(), None);
         assert!(matches!(SessionIdOutcome::current(), Some(SessionIdOutcome::Malformed { .. })));
         id("own").in_scope(|| {
@@ -62,9 +76,43 @@ fn a_request_without_a_session_is_in_none_whatever_else_is_current() {
                 Some(SessionIdOutcome::Malformed { .. })
             ));
         });
-    }
+    });
     assert_eq!(SessionId::current().unwrap(), "stranger");
     assert_eq!(SessionIdOutcome::current(), None, "nothing is left behind");
+}
+
+#[test]
+fn a_panic_leaves_nothing_behind() {
+    let mut outer = RequestSession::begin(&Settings::new(), &Head("outer"), None);
+    let mut inner = RequestSession::begin(&Settings::new(), &Head("inner"), None);
+    outer.call((), |()| {
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            inner.call((), |()| {
+                panic!("in the handler");
+            })
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(SessionIdOutcome::current().unwrap().session_id().unwrap(), "outer");
+    });
+    assert_eq!(inner.outcome().unwrap().session_id().unwrap(), "inner");
+    assert_eq!(SessionIdOutcome::current(), None);
+}
+
+/// A guard that outlives its request on the thread, as in a future that is not `Send`.
+#[test]
+fn a_guard_that_is_kept_does_not_reach_into_the_next_request() {
+    let [mut first, mut second] =
+        ["first", "second"].map(|id| RequestSession::begin(&Settings::new(), &Head(id), None));
+    let kept = first.call((), |()| id("kept").enter());
+    second.call((), |()| {
+        assert_eq!(SessionId::current().unwrap(), "second");
+        drop(kept);
+        let later = id("later").enter();
+        assert_eq!(SessionId::current().unwrap(), "later");
+        drop(later);
+        assert_eq!(SessionId::current().unwrap(), "second");
+    });
+    assert_eq!(SessionId::current(), None);
 }
 
 #[test]

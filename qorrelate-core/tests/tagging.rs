@@ -281,13 +281,12 @@ fn a_span_that_is_open_only_while_polling_is_tagged_once() {
     let context = OtelContext::new().with_span(span);
 
     let mut session = RequestSession::begin(&inside_of_opentelemetry(), &Head("abc"), None);
-    let future = {
-        let _entered = session.enter();
+    let future = session.call((), |()| {
         std::future::poll_fn(|_| {
             assert!(OtelContext::current().has_active_span());
             Poll::Ready(())
         })
-    };
+    });
     let mut future = Box::pin(session.around(future));
     {
         let _polling = context.attach();
@@ -336,8 +335,8 @@ fn what_others_keep_in_the_context_stays_on_every_poll() {
     for attaches in [false, true] {
         let settings = Settings::new().opentelemetry_0_33_context(attaches);
         let mut session = RequestSession::begin(&settings, &Head("abc"), None);
-        let future = {
-            let _entered = session.enter();
+        let future = session.call((), |()| {
+            assert_eq!(OtelContext::current().session_id(), None, "only while it is polled");
             let mut polls = 0;
             std::future::poll_fn(move |_| {
                 polls += 1;
@@ -347,7 +346,7 @@ fn what_others_keep_in_the_context_stays_on_every_poll() {
                 assert_eq!(SessionId::current().unwrap(), "abc");
                 if polls == 3 { Poll::Ready(()) } else { Poll::Pending }
             })
-        };
+        });
         let mut future = Box::pin(session.around(future));
         for poll in 1..=3 {
             let _theirs = OtelContext::current_with_value(Theirs(poll)).attach();
@@ -374,8 +373,7 @@ fn a_span_ends_when_its_owner_drops_it_and_not_when_the_session_ends() {
     let context = OtelContext::new().with_span(span);
     let future = {
         let _attached = context.clone().attach();
-        let _entered = session.enter();
-        std::future::ready(())
+        session.call((), std::future::ready)
     };
     let mut future = Box::pin(session.around(future));
     {

@@ -32,16 +32,14 @@ impl<B: Body> Body for SessionBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let polled = self.project().body.poll_in_session(|mut body| {
-            let frame = body.as_mut().poll_frame(cx);
-            let is_done = match &frame {
+        self.project().body.poll_in_session(
+            |body| body.map_or(Poll::Ready(None), |body| body.poll_frame(cx)),
+            |frame, body| match frame {
                 Poll::Pending => false,
                 Poll::Ready(Some(_)) => body.is_end_stream(),
                 Poll::Ready(None) => true,
-            };
-            (frame, is_done)
-        });
-        polled.unwrap_or(Poll::Ready(None))
+            },
+        )
     }
 
     fn is_end_stream(&self) -> bool {

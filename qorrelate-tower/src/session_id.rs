@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 use http::header::Entry;
 use http::{Extensions, HeaderMap, HeaderName, Request, Response};
 use pin_project_lite::pin_project;
-use qorrelate_core::SessionIdOutcome;
 use qorrelate_core::adapter::{InRequest, RequestSession, Settings};
+use qorrelate_core::{SessionId, SessionIdOutcome};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -103,13 +103,11 @@ where
         if let Some(outcome) = session.outcome_to_insert() {
             insert(request.extensions_mut(), outcome);
         }
-        let future = {
-            let _entered = session.enter();
-            self.inner.call(request)
-        };
+        let future = session.call(request, |request| self.inner.call(request));
+        let has_header = self.settings.header_for_response().is_some();
         ResponseFuture {
             future: session.around(future),
-            response_header: self.settings.header_for_response().cloned(),
+            settings: has_header.then(|| Arc::clone(&self.settings)),
         }
     }
 }
@@ -134,7 +132,8 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         future: InRequest<F>,
-        response_header: Option<HeaderName>,
+        // If there is something to do for the response.
+        settings: Option<Arc<Settings<HeaderName>>>,
     }
 }
 
@@ -148,13 +147,18 @@ where
         let mut this = self.project();
         let result = ready!(this.future.as_mut().poll(cx));
         Poll::Ready(result.map(|mut response| {
-            if let Some(name) = this.response_header.take()
-                && let Some(id) = this.future.session_id()
-            {
-                response.headers_mut().entry(name).or_insert_with(|| id.into());
+            if let Some(settings) = this.settings {
+                echo(settings, this.future.session_id(), response.headers_mut());
             }
             response.map(|body| SessionBody::new(body, this.future.take_session()))
         }))
+    }
+}
+
+#[cold]
+fn echo(settings: &Settings<HeaderName>, session: Option<&SessionId>, headers: &mut HeaderMap) {
+    if let (Some(name), Some(id)) = (settings.header_for_response(), session) {
+        headers.entry(name).or_insert_with(|| id.into());
     }
 }
 

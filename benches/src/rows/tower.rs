@@ -70,14 +70,10 @@ pub(super) fn rows() -> Vec<Row> {
         .on_top_of(|| served(layer().layer(Pending(1)), self::valid()))
         .beside(PEER)
         .goal(Goal::AtMost(60, 0)),
-        Row::ours(
-            "tower.context",
-            "valid ID, in OpenTelemetry's context too (call and poll)",
-            || {
-                let layer = layer().opentelemetry_0_33_context(true);
-                served(layer.layer(Handler(no_op)), self::valid())
-            },
-        )
+        Row::ours("tower.context", "valid ID, in OpenTelemetry's context too", || {
+            let layer = layer().opentelemetry_0_33_context(true);
+            served(layer.layer(Handler(no_op)), self::valid())
+        })
         .on_top_of(valid)
         .beside(PEER)
         .goal(Goal::AtMost(2400, 4)),

@@ -1,6 +1,5 @@
 //! One request's session, from the search for its ID to the last byte of the response.
 
-use std::fmt;
 use std::mem;
 use std::pin::Pin;
 use std::str::FromStr;
@@ -9,12 +8,12 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::settings::Settings;
-use crate::current::{Enter, Entered, Frame, Inside, request_has_session};
+use crate::current::{Inside, Outside, Request, Running, RunningRequest, request_has_session};
 use crate::id::SessionId;
 use crate::inbound::{RequestHead, SessionIdOutcome};
 use crate::telemetry::{tag_current_span, versions};
 
-/// The session of one request, as an adapter carries it: begun when the request comes in, entered while
+/// The session of one request, as an adapter carries it: begun when the request comes in, current while
 /// the inner service is called, and then kept around its future and the body of its response.
 ///
 /// A request without a session has one of these too: it says that there is none, whatever else may be
@@ -46,10 +45,7 @@ use crate::telemetry::{tag_current_span, versions};
 /// let request = http::Request::builder().header("x-session-id", "abc").body(())?;
 ///
 /// let mut session = RequestSession::begin(&settings, &Head(&request), None);
-/// let future = {
-///     let _entered = session.enter();
-///     handler()
-/// };
+/// let future = session.call(request, |_request| handler());
 /// assert_eq!(session.around(future).await.unwrap(), "abc");
 /// # Ok(())
 /// # }
@@ -57,7 +53,7 @@ use crate::telemetry::{tag_current_span, versions};
 #[derive(Debug, Default)]
 pub struct RequestSession {
     /// `None` if an outer layer of the same request has said already which session it is.
-    frame: Option<Frame>,
+    request: Option<Request>,
     inserts_extension: bool,
     tag: Tag,
     opentelemetry: versions::Settings,
@@ -102,12 +98,12 @@ impl RequestSession {
             None => Tag::Done,
         };
         let is_link_due = is_link_due(&outcome);
-        let mut frame = Some(Frame::Request { outcome, is_link_due });
+        let mut request = Some(Request { outcome, is_link_due });
         if settings.reports() {
-            report(settings, head, &mut frame);
+            report(settings, head, &mut request);
         }
         Self {
-            frame,
+            request,
             // What an outer layer put there is no longer so.
             inserts_extension: inserts_extension || extension.is_some(),
             tag,
@@ -118,9 +114,9 @@ impl RequestSession {
     /// What was found. `None` if an outer layer of the same request has said it already.
     #[inline]
     pub const fn outcome(&self) -> Option<&SessionIdOutcome> {
-        match &self.frame {
-            Some(Frame::Request { outcome, .. }) => Some(outcome),
-            _ => None,
+        match &self.request {
+            Some(request) => Some(&request.outcome),
+            None => None,
         }
     }
 
@@ -134,11 +130,13 @@ impl RequestSession {
         self.outcome().cloned().or_else(SessionIdOutcome::current)
     }
 
-    /// Makes the session, or that there is none, current on this thread until what is returned is
-    /// dropped: for calling the inner service.
+    /// Calls the inner service with the session, or none, current on this thread.
     #[inline]
-    pub fn enter(&mut self) -> impl fmt::Debug + '_ {
-        self.enter_all()
+    pub fn call<R, T>(&mut self, request: R, inner: impl FnOnce(R) -> T) -> T {
+        let mut running = self.start_on_thread();
+        let output = inner(request);
+        running.stop();
+        output
     }
 
     /// The inner service's future, or the body of its response, in the session.
@@ -148,19 +146,14 @@ impl RequestSession {
     }
 
     #[inline]
-    fn enter_all(&mut self) -> EnteredRequest<'_> {
-        let opentelemetry = if self.opentelemetry.attaches() {
-            self.attach()
-        } else {
-            versions::Attached::default()
-        };
-        EnteredRequest { _opentelemetry: opentelemetry, _frame: Entered::enter(&mut self.frame) }
+    fn session_id(&self) -> Option<&SessionId> {
+        self.request.as_ref()?.outcome.session_id()
     }
 
     #[cold]
     fn attach(&self) -> versions::Attached {
-        match &self.frame {
-            Some(frame) => self.opentelemetry.attach(frame.session()),
+        match &self.request {
+            Some(request) => self.opentelemetry.attach(request.outcome.session_id()),
             None => versions::Attached::default(),
         }
     }
@@ -168,14 +161,14 @@ impl RequestSession {
     #[cold]
     fn tag(&mut self, is_inside: bool) {
         self.tag = Tag::Done;
-        let Some(session) = self.frame.as_ref().and_then(Frame::session) else { return };
+        let Some(session) = self.session_id() else { return };
         if session.labels().is_none() {
             tag_spans(session, is_inside, self.opentelemetry);
         } else {
-            // The frame knows whether the link is due.
-            let session = session.clone();
-            let _entered = Entered::enter(&mut self.frame);
-            tag_spans(&session, is_inside, self.opentelemetry);
+            // Whether the link is due is known on the thread.
+            let (session, opentelemetry) = (session.clone(), self.opentelemetry);
+            let _running = self.start_on_thread();
+            tag_spans(&session, is_inside, opentelemetry);
         }
     }
 }
@@ -196,36 +189,50 @@ fn is_link_due(outcome: &SessionIdOutcome) -> bool {
 }
 
 #[cold]
-fn report<H>(settings: &Settings<H::HeaderName>, head: &H, frame: &mut Option<Frame>)
+fn report<H>(settings: &Settings<H::HeaderName>, head: &H, request: &mut Option<Request>)
 where
     H: RequestHead,
 {
-    if let Some(Frame::Request { outcome, .. }) = frame {
+    if let Some(Request { outcome, .. }) = request {
         let outcome = outcome.clone();
-        let _entered = Entered::enter(frame);
+        let _running = RunningRequest::start(request);
         settings.report(&outcome, head);
     }
 }
 
+/// A request that is polled.
 #[derive(Debug)]
-pub(crate) struct EnteredRequest<'a> {
-    _opentelemetry: versions::Attached,
-    _frame: Entered<'a>,
+pub(crate) struct Polled<'a> {
+    opentelemetry: Option<versions::Attached>,
+    request: RunningRequest<'a>,
 }
 
-impl Enter for RequestSession {
-    type Entered<'a> = EnteredRequest<'a>;
+impl Running for Polled<'_> {
+    #[inline(always)]
+    fn stop(&mut self) {
+        self.request.stop();
+        if self.opentelemetry.is_some() {
+            self.opentelemetry = None;
+        }
+    }
+}
 
-    #[inline]
-    fn enter(&mut self) -> EnteredRequest<'_> {
+impl Outside for RequestSession {
+    type Running<'a> = Polled<'a>;
+    type OnThread<'a> = RunningRequest<'a>;
+
+    #[inline(always)]
+    fn start(&mut self) -> Polled<'_> {
         if let Tag::InFirstPoll { is_inside } = self.tag {
             self.tag(is_inside);
         }
-        self.enter_all()
+        let opentelemetry = self.opentelemetry.attaches().then(|| self.attach());
+        Polled { opentelemetry, request: self.start_on_thread() }
     }
 
-    fn frame(&mut self) -> &mut Option<Frame> {
-        &mut self.frame
+    #[inline(always)]
+    fn start_on_thread(&mut self) -> RunningRequest<'_> {
+        RunningRequest::start(&mut self.request)
     }
 }
 
@@ -250,7 +257,7 @@ impl<T> InRequest<T> {
     /// The session of the request.
     #[inline]
     pub fn session_id(&self) -> Option<&SessionId> {
-        self.inside.outside.frame.as_ref()?.session()
+        self.inside.outside.session_id()
     }
 
     /// The session, for what is left to do once the future is done: the body of the response.
@@ -264,16 +271,15 @@ impl<T> InRequest<T> {
         self.inside.into_parts()
     }
 
-    /// Polls what is in the session, in it. `poll` also says whether that is done: then it is dropped at
-    /// once, in the session too.
-    ///
-    /// `None` if it was done before.
+    /// Polls what is in the session, in it. It is `None` if it was done before. Once `is_done`, it is dropped,
+    /// in the session too.
     #[inline]
     pub fn poll_in_session<R>(
         self: Pin<&mut Self>,
-        poll: impl FnOnce(Pin<&mut T>) -> (R, bool),
-    ) -> Option<R> {
-        self.project().inside.poll_inside(poll)
+        poll: impl FnOnce(Option<Pin<&mut T>>) -> R,
+        is_done: impl FnOnce(&R, &T) -> bool,
+    ) -> R {
+        self.project().inside.poll_inside(poll, is_done)
     }
 }
 

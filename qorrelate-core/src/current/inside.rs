@@ -6,47 +6,55 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::stack::{Entered, Frame};
-
-/// What can be entered again and again, on any thread.
-pub(crate) trait Enter {
-    /// What keeps it entered.
-    type Entered<'a>
+/// What other code can run inside of, again and again, on any thread.
+pub(crate) trait Outside {
+    type Running<'a>: Running
     where
         Self: 'a;
 
-    fn enter(&mut self) -> Self::Entered<'_>;
+    /// The same, on our own record of the thread alone.
+    type OnThread<'a>: Running
+    where
+        Self: 'a;
 
-    /// What alone is entered while something is dropped: on a thread that is shutting down, nothing but
-    /// our own stack can be asked without a panic.
-    fn frame(&mut self) -> &mut Option<Frame>;
+    fn start(&mut self) -> Self::Running<'_>;
+
+    /// For when something is dropped: on a thread that is shutting down, nothing but our own record can be
+    /// asked without a panic.
+    fn start_on_thread(&mut self) -> Self::OnThread<'_>;
+}
+
+/// What is inside of something until it is stopped. When this is dropped, it is too, as in a panic.
+pub(crate) trait Running {
+    fn stop(&mut self);
 }
 
 pin_project! {
-    /// A future or a body, polled and dropped inside of `E`.
+    /// A future or a body, polled and dropped inside of `O`.
     #[derive(Debug)]
-    pub(crate) struct Inside<E: Enter, T> {
-        pub(crate) outside: E,
+    pub(crate) struct Inside<O: Outside, T> {
+        pub(crate) outside: O,
         // `None` once it was done, and dropped inside.
         #[pin]
         inner: Option<T>,
     }
 
-    impl<E: Enter, T> PinnedDrop for Inside<E, T> {
+    impl<O: Outside, T> PinnedDrop for Inside<O, T> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             // What does nothing when it is dropped need not be dropped inside.
             if mem::needs_drop::<T>() && this.inner.is_some() {
-                let _entered = Entered::enter(this.outside.frame());
+                let mut running = this.outside.start_on_thread();
                 this.inner.set(None);
+                running.stop();
             }
         }
     }
 }
 
-impl<E: Enter, T> Inside<E, T> {
+impl<O: Outside, T> Inside<O, T> {
     #[inline]
-    pub(crate) const fn new(outside: E, inner: T) -> Self {
+    pub(crate) const fn new(outside: O, inner: T) -> Self {
         Self { outside, inner: Some(inner) }
     }
 
@@ -57,49 +65,48 @@ impl<E: Enter, T> Inside<E, T> {
     }
 
     #[inline]
-    pub(crate) fn outside(self: Pin<&mut Self>) -> &mut E {
+    pub(crate) fn outside(self: Pin<&mut Self>) -> &mut O {
         self.project().outside
     }
 
     /// Both, without running anything.
-    pub(crate) fn into_parts(mut self) -> (Option<T>, E)
+    pub(crate) fn into_parts(mut self) -> (Option<T>, O)
     where
-        E: Default,
+        O: Default,
     {
         (self.inner.take(), mem::take(&mut self.outside))
     }
 
-    /// Polls what is inside. `poll` also says whether that is done: then it is dropped at once, inside
-    /// too.
-    ///
-    /// `None` if it was done before.
+    /// Polls what is inside, which is `None` if it was done before. Once `is_done`, it is dropped, inside too.
     #[inline]
     pub(crate) fn poll_inside<R>(
         self: Pin<&mut Self>,
-        poll: impl FnOnce(Pin<&mut T>) -> (R, bool),
-    ) -> Option<R> {
-        let mut this = self.project();
-        let inner = this.inner.as_mut().as_pin_mut()?;
-        let _entered = this.outside.enter();
-        let (polled, is_done) = poll(inner);
-        if is_done {
-            this.inner.set(None);
+        poll: impl FnOnce(Option<Pin<&mut T>>) -> R,
+        is_done: impl FnOnce(&R, &T) -> bool,
+    ) -> R {
+        let this = self.project();
+        let mut inner = this.inner;
+        let mut running = this.outside.start();
+        let polled = poll(inner.as_mut().as_pin_mut());
+        if let Some(inside) = inner.as_ref().as_pin_ref()
+            && is_done(&polled, &inside)
+        {
+            inner.set(None);
         }
-        Some(polled)
+        running.stop();
+        polled
     }
 }
 
-impl<E: Enter, F: Future> Future for Inside<E, F> {
+impl<O: Outside, F: Future> Future for Inside<O, F> {
     type Output = F::Output;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = self.poll_inside(|future| {
-            let polled = future.poll(cx);
-            let is_done = polled.is_ready();
-            (polled, is_done)
-        });
-        // Nothing polls a future that is done.
-        polled.unwrap_or(Poll::Pending)
+        self.poll_inside(
+            // Nothing polls a future that is done.
+            |future| future.map_or(Poll::Pending, |future| future.poll(cx)),
+            |polled, _| polled.is_ready(),
+        )
     }
 }

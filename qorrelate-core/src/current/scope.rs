@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::inside::{Enter, Inside};
-use super::stack::{Entered, EnteredSession, Frame};
+use super::inside::{Inside, Outside};
+use super::thread::{EnteredSession, RunningScope, Scope};
 use crate::id::SessionId;
 
 impl SessionId {
@@ -150,25 +150,26 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct InSession<F> {
         #[pin]
-        inside: Inside<Option<Frame>, F>,
+        inside: Inside<Option<Scope>, F>,
     }
 }
 
 impl<F> InSession<F> {
     fn new(session: Option<SessionId>, future: F) -> Self {
-        Self { inside: Inside::new(session.map(Frame::Session), future) }
+        Self { inside: Inside::new(session.map(Scope::Session), future) }
     }
 }
 
-impl Enter for Option<Frame> {
-    type Entered<'a> = Entered<'a>;
+impl Outside for Option<Scope> {
+    type Running<'a> = RunningScope<'a>;
+    type OnThread<'a> = RunningScope<'a>;
 
-    fn enter(&mut self) -> Entered<'_> {
-        Entered::enter(self)
+    fn start(&mut self) -> RunningScope<'_> {
+        RunningScope::start(self)
     }
 
-    fn frame(&mut self) -> &mut Option<Frame> {
-        self
+    fn start_on_thread(&mut self) -> RunningScope<'_> {
+        RunningScope::start(self)
     }
 }
 

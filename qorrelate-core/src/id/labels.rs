@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+#[cfg(any(feature = "opentelemetry_0_32", feature = "opentelemetry_0_33"))]
 use super::session_id::SessionId;
 
 /// Given to a session by the source that it was found in. Shared by all its sessions.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 #[cfg(doc)]
 use super::grammar::MAX_LEN;
-use super::grammar::{self, BrokenRule, MAX, ParseSessionIdError};
+use super::grammar::{self, BrokenRule, Buffer, MAX, ParseSessionIdError};
 use super::session_id::SessionId;
 
 /// Which well-formed session IDs are accepted. By default all.
@@ -95,7 +95,8 @@ impl SessionIdRules {
     /// The bytes as a [`SessionId`], if they are well-formed and accepted.
     pub fn parse(&self, bytes: &[u8]) -> Result<SessionId, ParseSessionIdError> {
         let broken = |rule| Err(ParseSessionIdError::new(rule, bytes.len()));
-        let id = grammar::check(bytes, self.max_len)?;
+        let mut buffer = Buffer::new();
+        let id = grammar::check(bytes, self.max_len, &mut buffer)?;
         #[cfg(feature = "uuid")]
         if self.uuid_only && !is_uuid(id.as_str()) {
             return broken(BrokenRule::NotAUuid);

@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::grammar::{self, MAX, ParseSessionIdError, WellFormed};
+use super::grammar::{self, Buffer, MAX, ParseSessionIdError, WellFormed};
 use super::labels::Labels;
 
 /// The ID of a session-replay session: always well-formed, cheap to clone.
@@ -166,7 +166,7 @@ impl TryFrom<&[u8]> for SessionId {
     type Error = ParseSessionIdError;
 
     fn try_from(bytes: &[u8]) -> Result<Self, Self::Error> {
-        grammar::check(bytes, MAX).map(Self::from_well_formed)
+        grammar::check(bytes, MAX, &mut Buffer::new()).map(Self::from_well_formed)
     }
 }
 

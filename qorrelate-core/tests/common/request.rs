@@ -9,10 +9,7 @@ use crate::head::Head;
 /// Handles a request: the work is done in the one poll of the handler.
 pub(crate) fn handle(settings: &Settings<http::HeaderName>, head: Head, work: impl FnOnce()) {
     let mut session = RequestSession::begin(settings, &head, None);
-    let future = {
-        let _entered = session.enter();
-        async { work() }
-    };
+    let future = session.call((), |()| async { work() });
     let mut future = Box::pin(session.around(future));
     assert!(matches!(
         future.as_mut().poll(&mut Context::from_waker(Waker::noop())),
