@@ -203,7 +203,7 @@ where
 /// A request that is polled.
 #[derive(Debug)]
 pub(crate) struct Polled<'a> {
-    opentelemetry: Option<versions::Attached>,
+    _opentelemetry: Option<versions::Attached>,
     request: RunningRequest<'a>,
 }
 
@@ -211,9 +211,6 @@ impl Running for Polled<'_> {
     #[inline(always)]
     fn stop(&mut self) {
         self.request.stop();
-        if self.opentelemetry.is_some() {
-            self.opentelemetry = None;
-        }
     }
 }
 
@@ -226,8 +223,8 @@ impl Outside for RequestSession {
         if let Tag::InFirstPoll { is_inside } = self.tag {
             self.tag(is_inside);
         }
-        let opentelemetry = self.opentelemetry.attaches().then(|| self.attach());
-        Polled { opentelemetry, request: self.start_on_thread() }
+        let attached = self.opentelemetry.attaches().then(|| self.attach());
+        Polled { _opentelemetry: attached, request: self.start_on_thread() }
     }
 
     #[inline(always)]
