@@ -8,10 +8,10 @@ use std::task::{Context, Poll, ready};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Extensions, Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{Error, HttpMessage};
 use pin_project_lite::pin_project;
-use qorrelate_core::adapter::{InRequest, RequestSession, Settings};
+use qorrelate_core::adapter::{CookieToSet, InRequest, RequestSession, Settings};
 use qorrelate_core::{SessionId, SessionIdOutcome};
 
 use crate::body::SessionBody;
@@ -124,10 +124,9 @@ where
             insert(&mut request.extensions_mut(), outcome);
         }
         let future = session.call(request, |request| self.inner.call(request));
-        let has_header = self.settings.header_for_response().is_some();
         ResponseFuture {
             future: session.around(future),
-            settings: has_header.then(|| Arc::clone(&self.settings)),
+            settings: self.settings.changes_response().then(|| Arc::clone(&self.settings)),
         }
     }
 }
@@ -181,8 +180,8 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let mut result = ready!(this.future.as_mut().poll(cx));
-        if let Some(settings) = this.settings {
-            echo(settings, this.future.session_id(), &mut result);
+        if let (Some(settings), Some(outcome)) = (this.settings, this.future.outcome()) {
+            change_response(settings, outcome, &mut result);
         }
         Poll::Ready(result.map(|response| {
             response.map_body(|_, body| SessionBody::new(body, this.future.take_session()))
@@ -191,28 +190,44 @@ where
 }
 
 #[cold]
-fn echo<B>(
+fn change_response<B>(
     settings: &Settings<HeaderName>,
-    session: Option<&SessionId>,
+    outcome: &SessionIdOutcome,
     result: &mut Result<ServiceResponse<B>, Error>,
 ) {
-    let (Some(name), Some(id)) = (settings.header_for_response(), session) else { return };
-    match result {
-        Ok(response) => insert_if_missing(response.headers_mut(), name, id),
-        // actix-web makes the response of an error later, outside of every middleware.
-        Err(error) => {
-            let (name, id) = (name.clone(), id.clone());
-            error.add_response_mapper(move |mut response| {
-                insert_if_missing(response.headers_mut(), &name, &id);
-                response
-            });
+    let header = settings.header_for_response().cloned().zip(outcome.session_id().cloned());
+    let cookie = settings.cookie_to_set(outcome);
+    let change = move |headers: &mut HeaderMap| {
+        if let Some((name, id)) = &header {
+            echo(headers, name, id);
         }
+        if let Some(cookie) = &cookie {
+            set_cookie(headers, cookie);
+        }
+    };
+    match result {
+        Ok(response) => change(response.headers_mut()),
+        // actix-web makes the response of an error later, outside of every middleware.
+        Err(error) => error.add_response_mapper(move |mut response| {
+            change(response.headers_mut());
+            response
+        }),
     }
 }
 
-fn insert_if_missing(headers: &mut HeaderMap, name: &HeaderName, id: &SessionId) {
+fn echo(headers: &mut HeaderMap, name: &HeaderName, id: &SessionId) {
     if !headers.contains_key(name) {
         headers.insert(name.clone(), id.into());
+    }
+}
+
+fn set_cookie(headers: &mut HeaderMap, cookie: &CookieToSet) {
+    let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let set_cookies = headers.get_all(header::SET_COOKIE).map(HeaderValue::as_bytes);
+    if let Some(line) = cookie.line_for(content_type, set_cookies)
+        && let Ok(line) = HeaderValue::from_str(line)
+    {
+        headers.append(header::SET_COOKIE, line);
     }
 }
 

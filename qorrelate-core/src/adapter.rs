@@ -11,10 +11,12 @@
 
 mod problem;
 mod request_session;
+mod session_cookie;
 mod settings;
 
 pub use problem::{MissingSessionId, Problem, require_session};
 pub use request_session::{InRequest, RequestSession};
+pub use session_cookie::{CookieToSet, SessionCookie};
 pub use settings::Settings;
 
 pub use crate::inbound::RequestHead;

@@ -52,7 +52,7 @@ mod inbound;
 mod outbound;
 mod telemetry;
 
-pub use adapter::MissingSessionId;
+pub use adapter::{MissingSessionId, SessionCookie};
 pub use current::{InCurrentSession, InSession, SessionGuard, in_current_session};
 pub use id::{BrokenRule, MAX_LEN, ParseSessionIdError, SessionId, SessionIdRules};
 pub use inbound::{

@@ -4,11 +4,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::header::Entry;
-use http::{Extensions, HeaderMap, HeaderName, Request, Response};
+use http::header::{self, Entry};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
+use qorrelate_core::SessionIdOutcome;
 use qorrelate_core::adapter::{InRequest, RequestSession, Settings};
-use qorrelate_core::{SessionId, SessionIdOutcome};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -104,10 +104,9 @@ where
             insert(request.extensions_mut(), outcome);
         }
         let future = session.call(request, |request| self.inner.call(request));
-        let has_header = self.settings.header_for_response().is_some();
         ResponseFuture {
             future: session.around(future),
-            settings: has_header.then(|| Arc::clone(&self.settings)),
+            settings: self.settings.changes_response().then(|| Arc::clone(&self.settings)),
         }
     }
 }
@@ -147,8 +146,8 @@ where
         let mut this = self.project();
         let result = ready!(this.future.as_mut().poll(cx));
         Poll::Ready(result.map(|mut response| {
-            if let Some(settings) = this.settings {
-                echo(settings, this.future.session_id(), response.headers_mut());
+            if let (Some(settings), Some(outcome)) = (this.settings, this.future.outcome()) {
+                change_response(settings, outcome, response.headers_mut());
             }
             response.map(|body| SessionBody::new(body, this.future.take_session()))
         }))
@@ -156,9 +155,21 @@ where
 }
 
 #[cold]
-fn echo(settings: &Settings<HeaderName>, session: Option<&SessionId>, headers: &mut HeaderMap) {
-    if let (Some(name), Some(id)) = (settings.header_for_response(), session) {
+fn change_response(
+    settings: &Settings<HeaderName>,
+    outcome: &SessionIdOutcome,
+    headers: &mut HeaderMap,
+) {
+    if let (Some(name), Some(id)) = (settings.header_for_response(), outcome.session_id()) {
         headers.entry(name).or_insert_with(|| id.into());
+    }
+    let Some(cookie) = settings.cookie_to_set(outcome) else { return };
+    let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let set_cookies = headers.get_all(header::SET_COOKIE).iter().map(HeaderValue::as_bytes);
+    if let Some(line) = cookie.line_for(content_type, set_cookies)
+        && let Ok(line) = HeaderValue::from_str(line)
+    {
+        headers.append(header::SET_COOKIE, line);
     }
 }
 

@@ -251,10 +251,10 @@ impl<T> InRequest<T> {
         self.inside.get()
     }
 
-    /// The session of the request.
+    /// What was found in the request: see [`RequestSession::outcome`].
     #[inline]
-    pub fn session_id(&self) -> Option<&SessionId> {
-        self.inside.outside.session_id()
+    pub const fn outcome(&self) -> Option<&SessionIdOutcome> {
+        self.inside.outside.outcome()
     }
 
     /// The session, for what is left to do once the future is done: the body of the response.

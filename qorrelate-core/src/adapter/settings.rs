@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::session_cookie::{CookieToSet, SessionCookie};
 use crate::id::{ParseSessionIdError, SessionIdRules};
 use crate::inbound::{
     Finding, InvalidSetting, InvalidSettingReason, Policy, RequestHead, RequestView, Search,
@@ -35,6 +36,7 @@ pub struct Settings<N> {
     on_malformed: Policy,
     on_outcome: Option<Arc<Hook>>,
     response_header: Option<N>,
+    cookie: Option<SessionCookie>,
     is_public_edge: bool,
     baggage_header: Option<N>,
     inserts_extension: bool,
@@ -57,6 +59,7 @@ impl<N: FromStr + Clone> Settings<N> {
             on_malformed: Policy::Ignore,
             on_outcome: None,
             response_header: None,
+            cookie: None,
             is_public_edge: false,
             baggage_header: baggage::HEADER.parse().ok(),
             inserts_extension: false,
@@ -143,6 +146,12 @@ impl<N> Settings<N> {
         self
     }
 
+    #[allow(clippy::missing_errors_doc, reason = "see settings_methods!")]
+    pub fn set_cookie(mut self, cookie: SessionCookie) -> Result<Self, InvalidSetting> {
+        self.cookie = Some(cookie.checked()?);
+        Ok(self)
+    }
+
     #[must_use]
     pub fn public_edge(mut self) -> Self {
         self.is_public_edge = true;
@@ -211,6 +220,25 @@ impl<N> Settings<N> {
         self.response_header.as_ref()
     }
 
+    /// The cookie for the response, if it is a page: for a request whose session was generated, if the
+    /// user asked for it.
+    pub fn cookie_to_set(&self, outcome: &SessionIdOutcome) -> Option<CookieToSet> {
+        let cookie = self.cookie.as_ref()?;
+        match outcome {
+            SessionIdOutcome::Found { .. } => None,
+            SessionIdOutcome::Missing { generated }
+            | SessionIdOutcome::Malformed { generated, .. } => {
+                generated.as_ref().map(|id| cookie.to_set(id))
+            }
+        }
+    }
+
+    /// Whether there is anything to put on a response: a header or a cookie.
+    #[inline]
+    pub const fn changes_response(&self) -> bool {
+        self.response_header.is_some() || self.cookie.is_some()
+    }
+
     #[inline]
     pub(super) const fn inserts_extension(&self) -> bool {
         self.inserts_extension
@@ -265,6 +293,7 @@ impl<N: fmt::Debug> fmt::Debug for Settings<N> {
             .field("on_malformed", &self.on_malformed)
             .field("on_outcome", &self.on_outcome.is_some())
             .field("response_header", &self.response_header)
+            .field("cookie", &self.cookie)
             .field("is_public_edge", &self.is_public_edge)
             .field("inserts_extension", &self.inserts_extension)
             .field("tags_current_span", &self.tags_current_span)
@@ -420,6 +449,57 @@ macro_rules! settings_methods {
         /// ```
         pub fn response_header(self, name: &str) -> Result<Self, $crate::InvalidSetting> {
             self.try_set(|settings| settings.response_header(name))
+        }
+
+        /// Takes a session that was generated ([`on_missing`](Self::on_missing),
+        /// [`on_malformed`](Self::on_malformed)) to the browser: a response that is HTML also sets this
+        /// cookie, beside those that it sets itself. From then on navigations, images, forms and pages
+        /// that are rendered here belong to the session, and the script for browsers takes the ID over
+        /// if it is told of the cookie (`data-cookie="qsid"`).
+        ///
+        /// Read the cookie too, or each request gets a new session: with `Source::cookie`, and
+        /// `read_at_public_edge` where
+        /// [`public_edge`](Self::public_edge) is set. A response that is not HTML, or sets a cookie of
+        /// that name itself, is left as it is. So is the answer to a request that came with an ID: the
+        /// server does not renew the cookie, the script does while the page is used. Without it a
+        /// session ends when the cookie is too old.
+        ///
+        /// **A page that a shared cache may store must not set it**, or the cache hands one user's
+        /// session ID to all others: `Set-Cookie` does not keep a cache from storing a response (RFC
+        /// 9111, section 7.3). Send `Cache-Control: private` or `no-store` with pages, or don't set this.
+        /// Ask your users first where the law wants that for cookies.
+        ///
+        /// # Errors
+        ///
+        #[doc = concat!("[`InvalidSetting`](", $path, "::InvalidSetting) if it is not a valid name for a cookie.")]
+        ///
+        /// # Example
+        ///
+        /// ```
+        #[doc = concat!("use ", $path, "::{", $name, ", Policy, SessionCookie, SessionId, Source};")]
+        ///
+        /// fn new_id() -> SessionId {
+        ///     // or SessionId::new_v7, with the feature `uuid`
+        /// #   "made-up".parse().unwrap()
+        /// }
+        ///
+        #[doc = concat!("let layer = ", $name, "::new()")]
+        ///     .sources([
+        ///         Source::header("X-Session-ID"),
+        ///         Source::cookie("qsid").read_at_public_edge(),
+        ///     ])?
+        ///     .on_missing(Policy::Generate(new_id))
+        ///     .on_malformed(Policy::Generate(new_id))
+        ///     .set_cookie(SessionCookie::new("qsid"))?
+        ///     .public_edge();
+        /// # let _ = layer;
+        #[doc = concat!("# Ok::<(), ", $path, "::InvalidSetting>(())")]
+        /// ```
+        pub fn set_cookie(
+            self,
+            cookie: $crate::SessionCookie,
+        ) -> Result<Self, $crate::InvalidSetting> {
+            self.try_set(|settings| settings.set_cookie(cookie))
         }
 
         /// For a service that browsers and other clients call directly. The `baggage` header is taken out
