@@ -1,23 +1,29 @@
 // Sends a session ID with a page's requests. What the attributes of the script mean: README.md beside this file.
 (() => {
   const page = document;
-  const options = page.currentScript?.dataset ?? {};
   if (window.qorrelate) return;
 
-  const header = options.header || 'X-Session-ID';
-  const origins = [location.origin, ...(options.origins || '').split(/[\s,]+/)];
-  const idle = (options.idle || 15) * 6e4;
-  const longest = (options.longest || 240) * 6e4;
-  const { cookie, query } = options;
-  const isShared = 'shared' in options || cookie;
-  const isId = (id) => id && /^[\w.~:/+=-]{1,128}$/.test(id);
-  const key = 'qorrelate';
+  const {
+    header = 'X-Session-ID', origins = '', idle = 15, longest = 240, cookie, cookieWith = '', query, shared, idFrom,
+  } = page.currentScript?.dataset ?? {};
+  // If no header can have that name, the browser says so here, once, and not to the page's requests.
+  new Headers().has(header);
 
+  // Nothing in here may be seen to fail by the page.
+  const quietly = (work) => { try { return work(); } catch {} };
+  // Some recorders say `undefined/undefined` before they have an ID.
+  const isId = (id) => id && /^(?!.*\b(undefined|null)\b)[\w.~:/+=-]{1,128}$/.test(id);
   const cookieOf = (name) => `; ${page.cookie}`.split(`; ${name}=`)[1]?.split(';')[0];
+
+  const first = (text) => text.split(/[|^%#]/)[0];
   const recorders = {
     amplitude: () => amplitude.getDeviceId() + '/' + amplitude.getSessionId(),
-    'app-insights': () => appInsights.context.sessionManager.automaticSession.id,
+    'app-insights': () => first(cookieOf('ai_session')),
+    'aws-rum': () => JSON.parse(atob(cookieOf('cwr_s'))).sessionId,
+    clarity: () => first(cookieOf('_clck')) + '/' + first(cookieOf('_clsk')),
     coralogix: () => CoralogixRum.getSessionId(),
+    dash0: () => first(localStorage.d0_session),
+    elastic: () => JSON.parse(localStorage.elastic_apm_config).session.id,
     faro: () => faro.api.getSession().id,
     hyperdx: () => HyperDX.getSessionId(),
     mixpanel: () => mixpanel.get_session_recording_properties().$mp_replay_id,
@@ -25,111 +31,109 @@
     splunk: () => SplunkRum.getSessionId(),
   };
 
+  const isShared = cookie || shared != null;
+  const stored = (value) => quietly(() => {
+    const storage = isShared ? localStorage : sessionStorage;
+    if (value) storage.qorrelate = value;
+    return storage.qorrelate;
+  });
   // Of this page alone, where the browser lets it store nothing.
   let session;
-  const storage = () => (isShared ? localStorage : sessionStorage);
-  // crypto.randomUUID is missing where a page is not served securely.
-  const newId = () =>
-    [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, 0)).join('');
   const own = () => {
     const now = Date.now();
+    session = stored() || session;
+    let [id, start, last] = `${session}`.split(' ');
     const known = cookie && cookieOf(cookie);
-    try { session = JSON.parse(storage()[key]); } catch {}
-    if (isId(known) && session?.id != known) session = { id: known, start: now, last: now };
-    if (!isId(session?.id) || !(now - session.last < idle && now - session.start < longest))
-      session = { id: newId(), start: now };
-    session.last = now;
-    try { storage()[key] = JSON.stringify(session); } catch {}
-    return session.id;
+    if (isId(known) && known != id) [id, start, last] = [known, now, now];
+    if (!isId(id) || !(now - last < idle * 6e4 && now - start < longest * 6e4)) {
+      // crypto.randomUUID is missing where a page is not served securely.
+      const bytes = crypto.getRandomValues(new Uint8Array(16));
+      id = bytes.reduce((id, byte) => id + (byte + 256).toString(16).slice(1), '');
+      start = now;
+    }
+    stored(session = `${id} ${start} ${now}`);
+    return id;
   };
 
-  let idFrom = options.idFrom ? recorders[options.idFrom] : own;
-  const id = () => {
-    try {
-      const id = idFrom();
-      if (!isId(id)) return;
-      if (cookie) page.cookie = `${cookie}=${id};path=/;samesite=lax;max-age=${idle / 1e3}`;
-      return id;
-    } catch {}
+  let getId = idFrom ? recorders[idFrom] : own;
+  const id = () => quietly(() => {
+    const id = getId();
+    if (!isId(id)) return;
+    if (cookie) page.cookie = `${cookie}=${id};path=/;samesite=lax;max-age=${idle * 60};${cookieWith}`;
+    return id;
+  });
+  const idFor = (url) => {
+    const { origin } = new URL(url, page.baseURI);
+    // The first is empty: the page's own.
+    return ` ${origins}`.split(/[\s,]+/)
+      .some((named) => new URL(named, location).origin == origin.replace(/^ws/, 'http')) && id();
   };
-  const idFor = (url) =>
-    origins.includes(new URL(url, page.baseURI).origin.replace(/^ws/, 'http')) && id();
 
-  window.qorrelate = { id, idFrom: (get) => { idFrom = get; } };
+  window.qorrelate = { id, idFrom: (get) => { getId = get; } };
 
-  // A tab that was duplicated comes with a copy of a session that is still in use.
-  if (window == parent && !isShared) {
-    try {
-      const mark = () => { sessionStorage[key + '.open'] = 1; };
-      if (sessionStorage[key + '.open']) delete sessionStorage[key];
-      mark();
-      addEventListener('pageshow', mark);
-      addEventListener('pagehide', () => { delete sessionStorage[key + '.open']; });
-    } catch {}
+  if (getId == own) {
+    if (window == top && !isShared) {
+      // A tab that was duplicated comes with a copy of a session that nobody has left.
+      if (!/left$/.test(stored())) stored('none');
+      addEventListener('pagehide', () => stored(stored() + ' left'));
+    }
+    ['click', 'keydown', 'pageshow'].map((use) => addEventListener(use, id, true));
   }
-  if (idFrom == own) ['click', 'keydown'].map((use) => addEventListener(use, id, true));
-  if (cookie) id();
+  id();
 
-  const { fetch } = window;
-  window.fetch = function (...given) {
-    try {
-      const [input, init] = given;
-      const isRequest = input instanceof Request;
-      const id = given.length && idFor(isRequest ? input.url : input);
-      if (id && isRequest) {
-        const request = new Request(input, init);
-        request.headers.has(header) || request.headers.set(header, id);
-        given = [request];
-      } else if (id) {
-        const headers = new Headers(init?.headers);
-        headers.has(header) || headers.set(header, id);
-        given[1] = { headers };
-        // Also what it inherits, as fetch looks at that too.
-        for (const name in init) if (name != 'headers') given[1][name] = init[name];
-      }
-    } catch {}
-    return fetch.apply(this, given);
+  // `change` may replace what the function or constructor is given.
+  const patch = (owner, name, change) => {
+    owner[name] = new Proxy(owner[name], {
+      apply(call, self, given) {
+        quietly(() => change(given, self));
+        return Reflect.apply(call, self, given);
+      },
+      construct(type, given, made) {
+        quietly(() => change(given));
+        return Reflect.construct(type, given, made);
+      },
+    });
   };
+
+  patch(window, 'fetch', (given) => {
+    const [input, init] = given;
+    // Also one of another frame, which is no instance of this frame's Request.
+    const isRequest = input.url;
+    const id = idFor(input.url || input);
+    if (!id) return;
+    let changed = {};
+    if (isRequest) changed = new Request(input, init);
+    else {
+      // Also what it inherits, as fetch looks at that too.
+      for (const name in init) changed[name] = init[name];
+      changed.headers = new Headers(changed.headers);
+    }
+    changed.headers.has(header) || changed.headers.set(header, id);
+    [given[0], given[1]] = isRequest ? [changed] : [input, changed];
+  });
 
   const { prototype } = XMLHttpRequest;
-  const { open, send, setRequestHeader } = prototype;
-  const urls = new WeakMap();
-  prototype.open = function (method, url) {
-    urls.set(this, url);
-    return open.apply(this, arguments);
-  };
-  prototype.setRequestHeader = function (name) {
-    if (`${name}`.toLowerCase() == header.toLowerCase()) urls.delete(this);
-    return setRequestHeader.apply(this, arguments);
-  };
-  prototype.send = function () {
-    try {
-      const id = urls.has(this) && idFor(urls.get(this));
-      if (id) setRequestHeader.call(this, header, id);
-    } catch {}
-    return send.apply(this, arguments);
-  };
+  const address = Symbol();
+  patch(prototype, 'open', ([, url], xhr) => { xhr[address] = url; });
+  patch(prototype, 'setRequestHeader', ([name], xhr) => {
+    if (new Headers([[name, 1]]).has(header)) delete xhr[address];
+  });
+  patch(prototype, 'send', (_, xhr) => {
+    const id = address in xhr && idFor(xhr[address]);
+    if (id) xhr.setRequestHeader(header, id);
+  });
 
   if (query) {
-    const tagged = (url) => {
-      try {
-        const id = idFor(url);
-        const whole = new URL(url, page.baseURI);
-        if (id && !whole.searchParams.has(query)) {
-          whole.search += `${whole.search ? '&' : '?'}${query}=${encodeURIComponent(id)}`;
-          return whole.href;
-        }
-      } catch {}
-      return url;
+    const tag = (given) => {
+      const url = new URL(given[0], page.baseURI);
+      const id = given.length && !url.searchParams.has(query) && idFor(url);
+      if (id) {
+        url.search += (url.search && '&') + `${query}=${encodeURIComponent(id)}`;
+        given[0] = url.href;
+      }
     };
-    for (const name of ['EventSource', 'WebSocket'])
-      window[name] = new Proxy(window[name], {
-        construct: (target, [url, ...rest], made) =>
-          Reflect.construct(target, [tagged(url), ...rest], made),
-      });
-    const { sendBeacon } = Navigator.prototype;
-    Navigator.prototype.sendBeacon = function (url, ...rest) {
-      return sendBeacon.call(this, tagged(url), ...rest);
-    };
+    patch(window, 'EventSource', tag);
+    patch(window, 'WebSocket', tag);
+    patch(Navigator.prototype, 'sendBeacon', tag);
   }
 })();

@@ -7,17 +7,18 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use actix_cors::Cors;
+use actix_web::middleware::DefaultHeaders;
 use actix_web::{App, HttpRequest, HttpResponse, web};
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::response::Html;
 use axum::routing::{any, get};
 use http_body_util::BodyExt;
-use qorrelate_actix::{SessionIdMiddleware, SessionRootSpanBuilder};
-use qorrelate_core::{SessionId, SessionIdOutcome, Source};
+use qorrelate_actix::{ServerTimingMiddleware, SessionIdMiddleware, SessionRootSpanBuilder};
+use qorrelate_core::opentelemetry_0_33::server_timing;
+use qorrelate_core::{Policy, SessionCookie, SessionId, SessionIdOutcome, Source};
 use qorrelate_test_browser::eventually;
 use qorrelate_tests::server::{Server, describe, serve_axum};
-use qorrelate_tower::{SessionIdLayer, SessionMakeSpan};
+use qorrelate_tower::{ServerTimingLayer, SessionIdLayer, SessionMakeSpan};
 use serde_json::{Value, json};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use tower_http::trace::TraceLayer;
@@ -33,16 +34,51 @@ pub(crate) struct Site {
     seen: Seen,
 }
 
-/// A site of each adapter that reads the script's header, query parameter and cookie.
-pub(crate) const ADAPTERS: [fn() -> Site; 2] =
-    [|| axum_site(&of_the_script()), || actix_site(&of_the_script())];
+/// How a site is set up.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SetUp {
+    pub(crate) sources: Vec<Source>,
+    /// The headers that pages may send across origins, besides those that the layer lists.
+    pub(crate) other_headers: &'static [&'static str],
+    /// One that the layer lists, but they may not.
+    pub(crate) not_allowed: Option<&'static str>,
+    /// Whether a page that is asked for without a session gets one.
+    pub(crate) sets_cookie: bool,
+}
 
-fn of_the_script() -> Vec<Source> {
-    vec![
-        Source::header("X-Session-ID"),
-        Source::query("sid").read_at_public_edge(),
-        Source::cookie("qsid").read_at_public_edge(),
-    ]
+/// A site of each adapter.
+pub(crate) const ADAPTERS: [fn(&SetUp) -> Site; 2] = [axum_site, actix_site];
+
+impl SetUp {
+    /// Reads the script's header, query parameter and cookie.
+    pub(crate) fn of_the_script() -> Self {
+        let sources = vec![
+            Source::header("X-Session-ID"),
+            Source::query("sid").read_at_public_edge(),
+            Source::cookie("qsid").read_at_public_edge(),
+        ];
+        Self { sources, ..Self::default() }
+    }
+
+    fn allows(&self, header: &impl ToString) -> bool {
+        self.not_allowed.is_none_or(|not| header.to_string() != not)
+    }
+}
+
+/// The layer or middleware.
+macro_rules! sessions {
+    ($layer:expr, $set_up:expr) => {{
+        let layer = $layer.sources($set_up.sources.clone()).unwrap().public_edge();
+        if $set_up.sets_cookie {
+            layer
+                .on_missing(Policy::Generate(SessionId::new_v7))
+                .on_malformed(Policy::Generate(SessionId::new_v7))
+                .set_cookie(SessionCookie::new("qsid"))
+                .unwrap()
+        } else {
+            layer
+        }
+    }};
 }
 
 impl Site {
@@ -91,22 +127,40 @@ impl Site {
     }
 }
 
-/// What pages and SDKs send besides: where a recorder sends no session, no preset knows its headers.
-const OTHER_HEADERS: [&str; 4] = ["accept", "content-type", "request-id", "traceparent"];
-
-fn see(seen: &Seen, method: &str, path: &str, query: &str, body: &[u8]) -> Value {
+/// What is left of a request: here, and on spans and records.
+fn see(seen: &Seen, method: &str, uri: &str, headers: Vec<(String, String)>, body: &[u8]) -> Value {
+    let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+    let number = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "n");
+    let number = number.map_or(0, |(_, number)| number.parse::<i64>().unwrap());
     let request = json!({
         "method": method,
         "path": path,
         "query": query,
+        "headers": headers,
         "body": String::from_utf8_lossy(body),
         "session": SessionId::current().map(|id| id.to_string()),
         "outcome": SessionIdOutcome::current().as_ref().map(describe),
     });
-    tracing::info_span!("work").in_scope(|| tracing::info!(path, "seen"));
+    let work = tracing::info_span!("work", request = number);
+    work.in_scope(|| tracing::info!(request = number, "seen"));
     seen.lock().unwrap().push(request.clone());
     request
 }
+
+fn parameter(query: &str, name: &str) -> String {
+    let value = form_urlencoded::parse(query.as_bytes()).find(|(other, _)| other == name);
+    value.map(|(_, value)| value.into_owned()).unwrap_or_default()
+}
+
+/// A service worker that answers with the body that it is sent.
+const SERVICE_WORKER: &str = "
+    onactivate = (event) => event.waitUntil(clients.claim());
+    onfetch = (event) => {
+        const { request } = event;
+        if (new URL(request.url).pathname != '/streamed') return;
+        const session = request.headers.get('x-session-id');
+        event.respondWith(request.text().then((body) => Response.json({ body, session })));
+    };";
 
 /// What a vendor's server would answer, as far as an SDK asks before it starts.
 fn answer_to_an_sdk(path: &str) -> Option<Value> {
@@ -126,42 +180,73 @@ fn answer_to_an_sdk(path: &str) -> Option<Value> {
 }
 
 fn page(query: &str) -> String {
-    let head = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "head");
-    let head = head.map(|(_, head)| head.into_owned()).unwrap_or_default();
+    let head = parameter(query, "head");
     format!(
         "<!doctype html><html lang=en><head><title>page</title>{head}</head><body></body></html>"
     )
 }
 
-pub(crate) fn axum_site(sources: &[Source]) -> Site {
+/// The text and its media type.
+fn answer_to(path: &str, query: &str, request: &Value) -> (String, &'static str) {
+    match path {
+        "/page" => (page(query), "text/html; charset=utf-8"),
+        "/worker.js" => (SERVICE_WORKER.to_owned(), "text/javascript"),
+        path => {
+            let answer = answer_to_an_sdk(path);
+            (answer.as_ref().unwrap_or(request).to_string(), "application/json")
+        }
+    }
+}
+
+fn axum_site(set_up: &SetUp) -> Site {
+    use axum::http::HeaderName;
+    use axum::http::header::{CONTENT_TYPE, LOCATION};
+    use axum::response::IntoResponse;
+
     let seen = Seen::default();
-    let sessions = SessionIdLayer::new().sources(sources.to_vec()).unwrap().public_edge();
+    let sessions = sessions!(SessionIdLayer::new(), set_up);
     let mut headers = sessions.request_headers();
-    headers.extend(OTHER_HEADERS.map(axum::http::HeaderName::from_static));
+    headers.retain(|header| set_up.allows(header));
+    headers.extend(set_up.other_headers.iter().copied().map(HeaderName::from_static));
     let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::mirror_request())
         .allow_credentials(true)
         .allow_methods(["GET", "POST", "PUT"].map(|method| method.parse().unwrap()))
-        .allow_headers(AllowHeaders::list(headers));
-    let show = async |State(seen): State<Seen>, request: Request| {
+        .allow_headers(AllowHeaders::list(headers))
+        .expose_headers([HeaderName::from_static("server-timing")]);
+    let lines = |headers: &axum::http::HeaderMap| {
+        let line = |(name, value): (&HeaderName, &axum::http::HeaderValue)| {
+            (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        headers.iter().map(line).collect::<Vec<_>>()
+    };
+    let show = async move |State(seen): State<Seen>, request: Request| {
         let (head, body) = request.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        let query = head.uri.query().unwrap_or_default().to_owned();
-        let answer = see(&seen, head.method.as_str(), head.uri.path(), &query, &body);
-        match head.uri.path() {
-            "/page" => Html(page(&query)),
-            path => Html(answer_to_an_sdk(path).unwrap_or(answer).to_string()),
+        let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
+        let uri = head.uri.to_string();
+        let request = see(&seen, head.method.as_str(), &uri, lines(&head.headers), &body);
+        match path {
+            "/slow" => std::future::pending().await,
+            "/redirect" => {
+                let headers = [(LOCATION, parameter(query, "to"))];
+                (axum::http::StatusCode::TEMPORARY_REDIRECT, headers).into_response()
+            }
+            path => {
+                let (text, kind) = answer_to(path, query, &request);
+                ([(CONTENT_TYPE, kind)], text).into_response()
+            }
         }
     };
-    let note_preflight = {
+    let around = {
         let seen = seen.clone();
         axum::middleware::from_fn(move |request: Request, next: axum::middleware::Next| {
             let seen = seen.clone();
             async move {
                 if request.method() == "OPTIONS" {
-                    see(&seen, "OPTIONS", request.uri().path(), "", b"");
+                    see(&seen, "OPTIONS", request.uri().path(), lines(request.headers()), b"");
                 }
-                next.run(request).await
+                ([("timing-allow-origin", "*")], next.run(request).await).into_response()
             }
         })
     };
@@ -170,24 +255,31 @@ pub(crate) fn axum_site(sources: &[Source]) -> Site {
         .nest_service("/bundles", tower_http::services::ServeDir::new(bundles()))
         .fallback(any(show))
         .with_state(seen.clone())
-        .layer((sessions, TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new())))
+        .layer((
+            sessions,
+            TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()),
+            ServerTimingLayer::new(server_timing),
+        ))
         .layer(cors)
-        .layer(note_preflight);
+        .layer(around);
     Site::new(serve_axum(app), seen)
 }
 
-pub(crate) fn actix_site(sources: &[Source]) -> Site {
+fn actix_site(set_up: &SetUp) -> Site {
     let seen = Seen::default();
     let kept = seen.clone();
-    let sessions = SessionIdMiddleware::new().sources(sources.to_vec()).unwrap().public_edge();
+    let set_up = set_up.clone();
+    let sessions = sessions!(SessionIdMiddleware::new(), set_up);
     let server = qorrelate_tests::serve_actix!(move || {
-        let headers = sessions.request_headers();
+        let mut headers = sessions.request_headers();
+        headers.retain(|header| set_up.allows(header));
         let cors = Cors::default()
             .allow_any_origin()
             .supports_credentials()
             .allowed_methods(["GET", "POST", "PUT"])
             .allowed_headers(headers)
-            .allowed_headers(OTHER_HEADERS);
+            .allowed_headers(set_up.other_headers.iter().copied())
+            .expose_headers(["server-timing"]);
         let seen = seen.clone();
         let preflights = seen.clone();
         App::new()
@@ -201,28 +293,45 @@ pub(crate) fn actix_site(sources: &[Source]) -> Site {
                         true => web::Bytes::new(),
                         false => body.to_bytes().await.unwrap(),
                     };
-                    let (method, query) = (request.method().as_str(), request.query_string());
-                    let answer = see(&seen, method, request.path(), query, &body);
-                    let text = match request.path() {
-                        "/page" => page(query),
-                        path => answer_to_an_sdk(path).unwrap_or(answer).to_string(),
-                    };
-                    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(text)
+                    let (path, query) = (request.path(), request.query_string());
+                    let uri = request.uri().to_string();
+                    let method = request.method().as_str();
+                    let seen = see(&seen, method, &uri, lines(request.headers()), &body);
+                    match path {
+                        "/slow" => std::future::pending().await,
+                        "/redirect" => HttpResponse::TemporaryRedirect()
+                            .insert_header(("location", parameter(query, "to")))
+                            .finish(),
+                        path => {
+                            let (text, kind) = answer_to(path, query, &seen);
+                            HttpResponse::Ok().content_type(kind).body(text)
+                        }
+                    }
                 }
             }))
+            .wrap(ServerTimingMiddleware::new(server_timing))
             .wrap(TracingLogger::<SessionRootSpanBuilder>::new())
             .wrap(sessions.clone())
             .wrap(cors)
+            .wrap(DefaultHeaders::new().add(("timing-allow-origin", "*")))
             .wrap_fn(move |request, next| {
                 use actix_web::dev::Service as _;
 
                 if request.method() == "OPTIONS" {
-                    see(&preflights, "OPTIONS", request.path(), "", b"");
+                    see(&preflights, "OPTIONS", request.path(), lines(request.headers()), b"");
                 }
                 next.call(request)
             })
     });
     Site::new(server, kept)
+}
+
+fn lines(headers: &actix_web::http::header::HeaderMap) -> Vec<(String, String)> {
+    let line = |(name, value): (
+        &actix_web::http::header::HeaderName,
+        &actix_web::http::header::HeaderValue,
+    )| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned());
+    headers.iter().map(line).collect()
 }
 
 async fn bundle(name: web::Path<String>) -> HttpResponse {
