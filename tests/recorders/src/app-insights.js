@@ -6,6 +6,7 @@ const appInsights = new ApplicationInsights({
   },
 });
 appInsights.loadAppInsights();
+appInsights.setAuthenticatedUserContext(page.user.replace('@', '%40'), undefined, true);
 appInsights.trackPageView();
 window.appInsights = appInsights;
 window.recorderId = () => appInsights.context?.sessionManager?.automaticSession?.id;

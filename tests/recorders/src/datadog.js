@@ -9,4 +9,5 @@ datadogRum.init({
   sessionReplaySampleRate: 0,
   allowedTracingUrls: page.origins,
 });
+datadogRum.setUser({ id: page.user, email: page.user });
 window.recorderId = () => datadogRum.getInternalContext()?.session_id;

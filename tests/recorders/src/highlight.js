@@ -9,6 +9,7 @@ H.init('1', {
   tracingOrigins: page.origins.map((origin) => new URL(origin).host),
   networkRecording: { enabled: true, recordHeadersAndBody: true },
 });
+H.identify(page.user, { email: page.user });
 // It has no getter that works without the vendor's servers.
 window.recorderId = () =>
   /sessionSecureID\W+(\w{28})\b/.exec(JSON.stringify({ ...localStorage, ...sessionStorage }))?.[1];

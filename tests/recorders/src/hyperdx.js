@@ -7,5 +7,6 @@ HyperDX.init({
   disableReplay: true,
   tracePropagationTargets: page.origins.map((origin) => new RegExp(`^${origin}`)),
 });
+HyperDX.setGlobalAttributes({ userId: page.user, userEmail: page.user });
 window.HyperDX = HyperDX;
 window.recorderId = () => HyperDX.getSessionId();

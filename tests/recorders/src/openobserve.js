@@ -10,4 +10,5 @@ openobserveRum.init({
   sessionSampleRate: 100,
   allowedTracingUrls: page.origins,
 });
+openobserveRum.setUser({ id: page.user, email: page.user });
 window.recorderId = () => openobserveRum.getInternalContext()?.session_id;

@@ -14,4 +14,5 @@ const tracker = new Tracker({
   },
 });
 tracker.start();
+tracker.setUserID(page.user);
 window.recorderId = () => tracker.getSessionID();

@@ -9,6 +9,6 @@ posthog.init('phc_test', {
   disable_session_recording: true,
   person_profiles: 'always',
 });
-posthog.identify('anna@example.com');
+posthog.identify(page.user);
 window.posthog = posthog;
 window.recorderId = () => posthog.get_session_id();

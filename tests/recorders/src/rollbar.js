@@ -4,6 +4,7 @@ const rollbar = new Rollbar({
   accessToken: 'token',
   endpoint: `${location.origin}/intake/`,
   captureUncaught: true,
+  payload: { person: { id: page.user, email: page.user } },
   tracing: {
     enabled: true,
     endpoint: `${location.origin}/intake/`,

@@ -9,4 +9,5 @@ Sentry.init({
   replaysOnErrorSampleRate: 1,
   tracePropagationTargets: page.origins,
 });
+Sentry.setUser({ id: page.user, email: page.user });
 window.recorderId = () => Sentry.getReplay()?.getReplayId(true);

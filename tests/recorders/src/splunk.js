@@ -6,5 +6,6 @@ SplunkRum.init({
   applicationName: 'page',
   allowInsecureBeacon: true,
 });
+SplunkRum.setGlobalAttributes({ 'enduser.id': page.user });
 window.SplunkRum = SplunkRum;
 window.recorderId = () => SplunkRum.getSessionId();

@@ -24,7 +24,12 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use tower_http::trace::TraceLayer;
 use tracing_actix_web::TracingLogger;
 
-type Seen = Arc<Mutex<Vec<Value>>>;
+/// What requests came to: those that were handled, and all as they arrived.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    handled: Arc<Mutex<Vec<Value>>>,
+    arrived: Arc<Mutex<Vec<Value>>>,
+}
 
 /// A site, under one of its names.
 #[derive(Clone)]
@@ -102,15 +107,21 @@ impl Site {
     }
 
     pub(crate) fn forget(&self) {
-        self.seen.lock().unwrap().clear();
+        self.seen.handled.lock().unwrap().clear();
+        self.seen.arrived.lock().unwrap().clear();
     }
 
     pub(crate) fn all(&self) -> Vec<Value> {
-        self.seen.lock().unwrap().clone()
+        self.seen.handled.lock().unwrap().clone()
+    }
+
+    /// Method, path and headers of each, outside of the layers.
+    pub(crate) fn arrived(&self) -> Vec<Value> {
+        self.seen.arrived.lock().unwrap().clone()
     }
 
     pub(crate) fn methods(&self) -> Vec<String> {
-        self.all().iter().map(|seen| seen["method"].as_str().unwrap().to_owned()).collect()
+        self.arrived().iter().map(|seen| seen["method"].as_str().unwrap().to_owned()).collect()
     }
 
     /// The one request of that path, once it is there. It is forgotten.
@@ -118,11 +129,11 @@ impl Site {
     pub(crate) fn only(&self, path: &str) -> Value {
         let seen = eventually(|| {
             let mut seen = self.all();
-            seen.retain(|seen| seen["path"] == path && seen["method"] != "OPTIONS");
+            seen.retain(|seen| seen["path"] == path);
             if seen.is_empty() { Err(format!("no {path} yet")) } else { Ok(seen) }
         });
         assert_eq!(seen.len(), 1, "{seen:?}");
-        self.seen.lock().unwrap().retain(|seen| seen["path"] != path);
+        self.seen.handled.lock().unwrap().retain(|seen| seen["path"] != path);
         seen[0].clone()
     }
 }
@@ -143,8 +154,13 @@ fn see(seen: &Seen, method: &str, uri: &str, headers: Vec<(String, String)>, bod
     });
     let work = tracing::info_span!("work", request = number);
     work.in_scope(|| tracing::info!(request = number, "seen"));
-    seen.lock().unwrap().push(request.clone());
+    seen.handled.lock().unwrap().push(request.clone());
     request
+}
+
+fn note(seen: &Seen, method: &str, path: &str, headers: Vec<(String, String)>) {
+    let request = json!({ "method": method, "path": path, "headers": headers });
+    seen.arrived.lock().unwrap().push(request);
 }
 
 fn parameter(query: &str, name: &str) -> String {
@@ -243,9 +259,8 @@ fn axum_site(set_up: &SetUp) -> Site {
         axum::middleware::from_fn(move |request: Request, next: axum::middleware::Next| {
             let seen = seen.clone();
             async move {
-                if request.method() == "OPTIONS" {
-                    see(&seen, "OPTIONS", request.uri().path(), lines(request.headers()), b"");
-                }
+                let (method, path) = (request.method().as_str(), request.uri().path());
+                note(&seen, method, path, lines(request.headers()));
                 ([("timing-allow-origin", "*")], next.run(request).await).into_response()
             }
         })
@@ -281,7 +296,7 @@ fn actix_site(set_up: &SetUp) -> Site {
             .allowed_headers(set_up.other_headers.iter().copied())
             .expose_headers(["server-timing"]);
         let seen = seen.clone();
-        let preflights = seen.clone();
+        let arrivals = seen.clone();
         App::new()
             .route("/qorrelate.js", web::get().to(qorrelate_actix::browser_script))
             .route("/bundles/{name}", web::get().to(bundle))
@@ -317,9 +332,8 @@ fn actix_site(set_up: &SetUp) -> Site {
             .wrap_fn(move |request, next| {
                 use actix_web::dev::Service as _;
 
-                if request.method() == "OPTIONS" {
-                    see(&preflights, "OPTIONS", request.path(), lines(request.headers()), b"");
-                }
+                let method = request.method().as_str();
+                note(&arrivals, method, request.path(), lines(request.headers()));
                 next.call(request)
             })
     });
