@@ -98,6 +98,37 @@ fn a_checkout_is_one_session_of_both_services_in_the_viewer() {
     assert!(!page.contains("Without a session"), "{page}");
 }
 
+/// With `UPDATE_DOCS` set, the README's picture is taken of it.
+#[test]
+fn the_viewer_shows_why_an_order_failed() {
+    let (shop, driver) = (Shop::start(), Driver::start());
+    // The first order is slow, because the services connect.
+    assert_eq!(shop.checkout(Some("first"), json!(["mug"])).status(), 200);
+    let browser = driver.browser();
+    let session = visit(&browser, &shop);
+    browser.click("button", "Add Model yacht, gold plated");
+    browser.click("button", "Checkout");
+    browser.text("#answer", |text| text.starts_with("Not ordered"));
+    shop.session(&session, |session| {
+        bodies(session, "payments").contains(&"over the card's limit")
+            && names(session, "storefront").contains(&"POST /api/checkout")
+    });
+
+    browser.goto(&format!("{}/sessions/{session}", shop.viewer));
+    let failed = browser.texts(".span.failed .name");
+    assert_eq!(failed, ["call payments", "check the card"]);
+    let warnings = browser.texts(".log.warn .body");
+    assert!(warnings.iter().any(|text| text.starts_with("over the card's limit")), "{warnings:?}");
+
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/images/failed-order.png");
+        // As large as it is to be read in the README, which shows it smaller.
+        let style = "document.documentElement.style = 'zoom: 1.2; overflow: hidden'";
+        browser.script(style, vec![]);
+        std::fs::write(picture, browser.picture(1200, ".trace")).unwrap();
+    }
+}
+
 #[test]
 fn every_way_of_calling_the_own_origin_carries_the_session() {
     const CALL: &str = "

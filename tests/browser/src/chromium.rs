@@ -221,6 +221,20 @@ impl Browser {
         outcome["value"].clone()
     }
 
+    /// A PNG of the page down to the end of the first element that a selector finds, in a window that wide.
+    #[track_caller]
+    pub fn picture(&self, width: u32, selector: &str) -> Vec<u8> {
+        let resize = |height| self.run("resize", self.client.set_window_size(width, height));
+        resize(width);
+        let height = self.script(
+            "const end = document.querySelector(given[0]).getBoundingClientRect().bottom; \
+             return Math.ceil(end) + 20 + outerHeight - innerHeight",
+            vec![json!(selector)],
+        );
+        resize(height.as_u64().unwrap().try_into().unwrap());
+        self.run("picture", self.client.screenshot())
+    }
+
     /// Turns to the window that a click has opened.
     #[track_caller]
     pub fn turn_to_new_window(&self) {
