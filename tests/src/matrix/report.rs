@@ -69,7 +69,7 @@ impl Report {
         let heading = format!("### {}\n", self.title());
         match page.split_once(&heading) {
             Some((before, after)) => {
-                let rest = after.find("\n### ").map_or("", |next| &after[next..]);
+                let rest = after.find("\n##").map_or("", |next| &after[next..]);
                 format!("{before}{table}{rest}")
             }
             None => format!("{}\n\n{table}", page.trim_end()),
