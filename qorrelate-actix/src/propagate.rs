@@ -21,8 +21,7 @@ use qorrelate_core::adapter::{Given, OutboundHeaders, Propagation, Target};
 ///
 /// # Redirects
 ///
-/// awc follows redirects outside of its middleware, so each request that is sent is checked against the
-/// list by itself. A redirected request is made while the future that `send` returns is polled: **await
+/// awc follows redirects outside its middleware, so each request that is sent is checked against the list. A redirected request is made while the future that `send` returns is polled: **await
 /// that future in the session**, as a handler does, and a request that is redirected to a listed host has
 /// the session, whoever redirected it. If only `send` is called in the session, and the future is awaited
 /// elsewhere, the redirected requests are sent without it.

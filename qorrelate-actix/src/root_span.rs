@@ -10,8 +10,8 @@ use tracing_actix_web::{DefaultRootSpanBuilder, RootSpanBuilder};
 /// Makes the request span of tracing-actix-web's `TracingLogger` declare `session.id`, so that `fmt`
 /// logs show it on every line of the request. Everything else is as `DefaultRootSpanBuilder` has it.
 ///
-/// With [`SessionIdMiddleware`](crate::SessionIdMiddleware) outside of the `TracingLogger` the span
-/// has the ID from the start; with it inside, the middleware fills the field in.
+/// If [`SessionIdMiddleware`](crate::SessionIdMiddleware) is outside the `TracingLogger`, the span has the ID
+/// from the start. If it is inside, it fills the field in.
 ///
 /// That includes `http.target`, which shows the whole query: a session ID that is sent in a query
 /// parameter, well-formed or not, is shown there by tracing-actix-web itself.

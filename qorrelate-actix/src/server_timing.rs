@@ -18,7 +18,7 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// It is given the function that reads the active span: `server_timing` of the OpenTelemetry version
 /// that makes the spans.
 ///
-/// Put it inside the tracing middleware: outside of it there is no span left when the response comes
+/// Put it inside the tracing middleware: outside it there is no span left when the response comes
 /// back, and nothing is added. The OpenTelemetry span must be active, as tracing-opentelemetry makes it
 /// by default.
 ///

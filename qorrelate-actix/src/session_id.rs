@@ -23,14 +23,14 @@ use crate::head::Head;
 /// is polled, and while the body of its response is streamed. A request without a valid ID is handled
 /// without a session, whatever else may be current on the thread.
 ///
-/// Where one middleware is inside of another, the outer one's session stays if the inner one finds none.
+/// If middleware is nested, the outer one's session stays when the inner one finds none.
 ///
 /// By default the ID comes from the header `X-Session-ID`. Put the middleware outermost, which in
 /// actix-web is the last `wrap`; the [crate documentation](crate) says what each order gives.
 ///
 /// # Errors of inner middleware
 ///
-/// actix-web makes the response to an `Err` of a *middleware* outside of all middleware, so what its
+/// If inner *middleware* returns an `Err`, actix-web makes the response after all middleware is done, so what
 /// `error_response()` logs has no session. A handler's `Err` is a response by then, and has one.
 ///
 /// # Example

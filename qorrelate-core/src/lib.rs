@@ -1,16 +1,15 @@
-//! The framework-free part of Qorrelate: what a session ID is, where it is found in a request, how
-//! telemetry is tagged with it and how it is handed on.
+//! The framework-independent part of Qorrelate: what a session ID is, where it is found in a request, how
+//! telemetry is tagged with it and how it is forwarded.
 //!
-//! Apps use it through an adapter, `qorrelate-tower` or `qorrelate-actix`, which re-export what is
-//! needed from here. This crate on its own is for adapters of other frameworks, and for code that
-//! should not know which framework it runs under:
+//! Apps use it through an adapter, `qorrelate-tower` or `qorrelate-actix`, which re-exports what they
+//! need. Use this crate directly for an adapter of another framework, or for framework-independent code:
 //!
 //! ```
 //! use qorrelate_core::SessionId;
 //!
 //! fn charge_card() {
 //!     if let Some(id) = SessionId::current() {
-//!         println!("charging on behalf of session {id}");
+//!         println!("charging a card, session {id}");
 //!     }
 //! }
 //!
@@ -29,7 +28,7 @@
 //! | the header, cookie, baggage member or query parameter is not found | `inbound` |
 //! | the current session is missing, or another's | `current` |
 //! | a span, log record or line is not tagged; the session is lost in a spawned task | `telemetry` |
-//! | the session is not forwarded, or to a wrong host | `outbound` |
+//! | the session is not forwarded, or is forwarded to a wrong host | `outbound` |
 //! | an adapter for another framework | [`adapter`] |
 //!
 //! # Two blunt sentences
@@ -68,8 +67,8 @@ pub use telemetry::record_current_session;
 #[cfg(feature = "tracing-subscriber")]
 pub use telemetry::{KnownFormat, SessionFormat, carry_session};
 
-/// The script for pages whose recorder sends no session ID, or that have none: it sends an ID with the page's own
-/// requests. The adapters serve it with `browser_script`; its settings are in `browser/README.md`.
+/// The script for pages without a recorder, or with one that sends no session ID: it sends an ID with the page's
+/// requests. The adapters serve it with `browser_script`. Its settings are in `browser/README.md`.
 ///
 /// ```
 /// assert!(qorrelate_core::BROWSER_SCRIPT.len() < 4096); // bytes, minified

@@ -9,8 +9,8 @@ use tracing::{Level, Span};
 /// Makes the request span of tower-http's `TraceLayer` declare `session.id`, so that `fmt` logs show
 /// it on every line of the request.
 ///
-/// With [`SessionIdLayer`](crate::SessionIdLayer) outside of the `TraceLayer` the span has the ID
-/// from the start; with it inside, the layer fills the field in.
+/// If [`SessionIdLayer`](crate::SessionIdLayer) is outside the `TraceLayer`, the span has the ID from the
+/// start. If it is inside, it fills the field in.
 ///
 /// The other fields are those of the OpenTelemetry semantic conventions, "HTTP server span", that
 /// are known when a request comes in: `http.request.method` and `url.path`; the exported span is

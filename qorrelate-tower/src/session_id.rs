@@ -22,7 +22,7 @@ use crate::inner::inner_methods;
 /// is called, while its future is polled, and while the body of its response is streamed. A request
 /// without a valid ID is handled without a session, whatever else may be current on the thread.
 ///
-/// Where one layer is inside of another, the outer one's session stays if the inner one finds none.
+/// If layers are nested, the outer one's session stays when the inner one finds none.
 ///
 /// By default the ID comes from the header `X-Session-ID`. Put the layer outermost; the
 /// [crate documentation](crate) says what each order gives.

@@ -1,4 +1,4 @@
-//! The session goes on to the service that an actix-web handler calls with awc, and to no other host.
+//! The session is forwarded to the service that an actix-web handler calls with awc, and to no other host.
 //!
 //! `cargo run -p example-downstream-awc [PORT]`, then
 //! `curl -H 'X-Session-ID: abc-123-xyz' http://127.0.0.1:3022/call`
@@ -45,11 +45,11 @@ async fn call(client: web::Data<Client>, port: web::Data<u16>) -> actix_web::Res
         let answer = client.get(format!("http://{host}:{}/session", **port)).send();
         let mut answer = answer.await.map_err(|error| ErrorBadGateway(error.to_string()))?;
         let answer = String::from_utf8_lossy(&answer.body().await?).into_owned();
-        answers += &format!("{host} was called in {answer}\n");
+        answers += &format!("{host} was called {answer}\n");
     }
     Ok(answers)
 }
 
 async fn session(session: Option<SessionId>) -> String {
-    session.map_or_else(|| "no session".to_owned(), |id| format!("session {id}"))
+    session.map_or_else(|| "without a session".to_owned(), |id| format!("with session {id}"))
 }

@@ -1,4 +1,4 @@
-//! The session goes on to the service that a handler calls with hyper-util's client, and to no other
+//! The session is forwarded to the service that a handler calls with hyper-util's client, and to no other
 //! host.
 //!
 //! `cargo run -p example-downstream-hyper [PORT]`, then
@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let port = listener.local_addr()?.port();
 
     let client = Client::builder(TokioExecutor::new()).build_http();
-    // Innermost: inside of what follows redirects or retries, if there is such a layer.
+    // Innermost: below any redirect or retry layer.
     let client = PropagateSessionIdLayer::to_hosts(["localhost"])?.layer(client);
     let app = Router::new()
         .route("/call", get(call))
@@ -57,11 +57,11 @@ async fn call(State(Downstream { client, port }): State<Downstream>) -> Result<S
         let answer = client.clone().oneshot(request).await.map_err(|error| error.to_string())?;
         let answer = to_bytes(Body::new(answer.into_body()), 1024).await;
         let answer = answer.map_err(|error| error.to_string())?;
-        answers += &format!("{host} was called in {}\n", String::from_utf8_lossy(&answer));
+        answers += &format!("{host} was called {}\n", String::from_utf8_lossy(&answer));
     }
     Ok(answers)
 }
 
 async fn session(session: Option<SessionId>) -> String {
-    session.map_or_else(|| "no session".to_owned(), |id| format!("session {id}"))
+    session.map_or_else(|| "without a session".to_owned(), |id| format!("with session {id}"))
 }

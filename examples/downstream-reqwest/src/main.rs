@@ -1,4 +1,4 @@
-//! The session goes on to the service that a handler calls with reqwest, and to no other host.
+//! The session is forwarded to the service that a handler calls with reqwest, and to no other host.
 //!
 //! `cargo run -p example-downstream-reqwest [PORT]`, then
 //! `curl -H 'X-Session-ID: abc-123-xyz' http://127.0.0.1:3020/call`
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let port = listener.local_addr()?.port();
 
-    // `build_propagating` in place of `build`; the client is used as ever.
+    // `build_propagating` in place of `build`; the client is used as usual.
     let client = reqwest::Client::builder()
         .no_proxy()
         .build_propagating(PropagateSessionIdLayer::to_hosts(["localhost"])?)?;
@@ -51,11 +51,11 @@ async fn call(State(Downstream { client, port }): State<Downstream>) -> Result<S
         let answer = client.get(format!("http://{host}:{port}/session")).send();
         let answer = answer.await.map_err(|error| error.to_string())?;
         let answer = answer.text().await.map_err(|error| error.to_string())?;
-        answers += &format!("{host} was called in {answer}\n");
+        answers += &format!("{host} was called {answer}\n");
     }
     Ok(answers)
 }
 
 async fn session(session: Option<SessionId>) -> String {
-    session.map_or_else(|| "no session".to_owned(), |id| format!("session {id}"))
+    session.map_or_else(|| "without a session".to_owned(), |id| format!("with session {id}"))
 }

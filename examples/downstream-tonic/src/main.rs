@@ -1,4 +1,4 @@
-//! The session goes on to the service that a gRPC handler calls over a tonic channel, and to no other
+//! The session is forwarded to the service that a gRPC handler calls over a tonic channel, and to no other
 //! host.
 //!
 //! `cargo run -p example-downstream-tonic [PORT]`, then, from a second terminal,
@@ -60,7 +60,7 @@ impl Relay {
     async fn check_last(&self, host: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
         let uri: Uri = format!("http://{host}:{}", self.port).parse()?;
         let channel = Endpoint::from(uri.clone()).connect().await?;
-        // `with_origin` in place of `new`: only so does the layer, outside of the channel, know which
+        // `with_origin` in place of `new`: only so does the layer, outside the channel, know which
         // host the channel leads to.
         let mut client = HealthClient::with_origin(self.propagate.layer(channel), uri);
         eprintln!("calling {host}");
@@ -76,8 +76,8 @@ impl Health for Relay {
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
         match SessionId::current() {
-            Some(id) => eprintln!("called in session {id}"),
-            None => eprintln!("called in no session"),
+            Some(id) => eprintln!("called with session {id}"),
+            None => eprintln!("called without a session"),
         }
         if request.get_ref().service != LAST {
             for host in ["localhost", "127.0.0.1"] {

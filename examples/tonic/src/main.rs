@@ -84,7 +84,7 @@ impl Health for Shop {
     ) -> Result<Response<Self::WatchStream>, Status> {
         use ServingStatus::{NotServing, Serving};
 
-        // This runs when `watch` has long returned: whenever the client is sent a message.
+        // This runs long after `watch` returned: whenever the client is sent a message.
         let statuses = tokio_stream::iter([Serving, NotServing, Serving])
             .throttle(Duration::from_millis(200))
             .map(|status| {

@@ -87,13 +87,13 @@ impl MissingSessionId {
         self.outcome.as_ref()
     }
 
-    /// The answer to send. If no layer ran, which only the service's developers can mend, an `ERROR`
+    /// The answer to send. If no layer ran, which only the service's developers can fix, an `ERROR`
     /// event says what to do.
     pub fn problem(&self) -> Problem {
         if self.outcome.is_none() {
             tracing::error!(
                 target: "qorrelate",
-                "{self}: add SessionIdLayer or SessionIdMiddleware outside of what requires the session. \
+                "{self}: add SessionIdLayer or SessionIdMiddleware outside what requires the session. \
                  If the request is handled in another task, as behind a Buffer, add it again there, or \
                  call insert_extension(true)"
             );

@@ -335,8 +335,8 @@ macro_rules! settings_methods {
             self.try_set(|settings| settings.sources(sources))
         }
 
-        /// What `Access-Control-Allow-Headers` must name for browsers to send the session ID across
-        /// origins, with whatever else the recorders of the sources add.
+        /// What `Access-Control-Allow-Headers` must list for browsers to send the session ID across
+        /// origins: the sources' headers, and what their recorders add besides.
         ///
         /// ```
         #[doc = concat!("use ", $path, "::{", $name, ", Source};")]
@@ -349,7 +349,7 @@ macro_rules! settings_methods {
             self.settings.request_headers()
         }
 
-        /// Accepts only what these rules accept, of what is well-formed.
+        /// Accepts only the well-formed IDs that these rules accept.
         ///
         /// ```
         #[doc = concat!("use ", $path, "::{", $name, ", SessionIdRules};")]
@@ -395,8 +395,8 @@ macro_rules! settings_methods {
             self.set(|settings| settings.on_malformed(policy))
         }
 
-        /// Calls this once per request with what was found and the head of the request, in the session
-        /// if there is one. Keep it short: the request waits for it. A second call replaces the first.
+        /// Calls this once per request, with what was found and the head of the request. It runs in the
+        /// session, if there is one. Keep it short: the request waits for it. A second call replaces the first.
         ///
         /// ```
         #[doc = concat!("use ", $path, "::{", $name, ", SessionIdOutcome};")]
@@ -430,9 +430,8 @@ macro_rules! settings_methods {
         /// user's session ID to the next. Send `Cache-Control: private` or `no-store` with it (RFC 9111,
         /// section 5.2.2), or don't set this.
         ///
-        /// tower-http's `PropagateHeaderLayer` and `PropagateRequestIdLayer` copy a header to the
-        /// response, as this does. What is called *propagate* here goes the other way: to the services
-        /// that are called.
+        /// tower-http's `PropagateHeaderLayer` and `PropagateRequestIdLayer` copy a header to the response, as
+        /// this does. *Propagate* means the other way here: to the services that are called.
         ///
         /// # Errors
         ///
@@ -502,17 +501,16 @@ macro_rules! settings_methods {
             self.try_set(|settings| settings.set_cookie(cookie))
         }
 
-        /// For a service that browsers and other clients call directly. The `baggage` header is taken out
-        /// of each request before anything further in sees it: a client can't put anything into the
-        /// baggage that this service hands on, and a service behind it may trust the baggage that it gets.
+        /// For a service that browsers and other clients call directly. The `baggage` header is removed from
+        /// each request before inner layers see it: clients can't add to the baggage that this service
+        /// forwards, and the services behind it can trust the baggage they get.
         ///
-        /// Of the sources, these are read: headers, the presets of recorders that send a header or baggage,
-        /// and whatever says
+        /// These sources are read: headers, presets for recorders that send a header or baggage, and whatever
+        /// says
         #[doc = concat!("[`read_at_public_edge`](", $path, "::Source::read_at_public_edge).")]
         ///
-        /// Without this, as is right on an internal hop, all sources that are named are read, and
-        /// baggage goes on. **In either case the session ID is a claim, not an identity:** it comes from
-        /// the client.
+        /// Without this, as is right on an internal hop, all sources are read, and baggage stays. **Either
+        /// way, the session ID is a claim, not an identity:** it comes from the client.
         ///
         /// ```
         #[doc = concat!("use ", $path, "::{", $name, ", Source};")]
@@ -534,9 +532,9 @@ macro_rules! settings_methods {
         /// Puts the outcome, and the [`SessionId`](crate::SessionId) if there is one, into the request's
         /// extensions. It is off by default, because it costs allocations.
         ///
-        /// For requests that are handled in another task than the one that this runs in, as behind
-        /// tower's `Buffer`: the extensions travel with the request. What is inside reads them: the
-        /// layer that requires a session, the extractors, the client layers, `SessionMakeSpan`.
+        /// For requests that are handled in another task, as behind tower's `Buffer`: the extensions travel
+        /// with the request. The layer that requires a session, the extractors, the client layers and
+        /// `SessionMakeSpan` read them.
         ///
         /// ```
         #[doc = concat!("use ", $path, "::", $name, ";")]
@@ -549,13 +547,13 @@ macro_rules! settings_methods {
             self.set(|settings| settings.insert_extension(insert))
         }
 
-        /// Says that this stands *inside* of the tracing layer: the `tracing` span that is current when
-        /// the inner service is polled is the request's, and gets the session. It is off by default,
-        /// because a span that merely happens to be open may be a connection's, and serve many sessions.
+        /// Says that this is *inside* the tracing layer: the `tracing` span that is current when the inner
+        /// service is polled is the request's, and gets the session. It is off by default, because an open
+        /// span may be a connection's, and serve many sessions.
         ///
-        /// A span that declares the field `session.id` and has no value for it yet is tagged without
-        /// this too. Either way, [`carry_session`](crate::carry_session) must be in the subscriber to
-        /// tell whose span it is.
+        /// A span that declares the field `session.id` and has no value for it yet is tagged without this
+        /// too. Either way, [`carry_session`](crate::carry_session) must be in the subscriber, to tell whose
+        /// span it is.
         ///
         /// ```
         #[doc = concat!("use ", $path, "::", $name, ";")]
@@ -622,7 +620,7 @@ macro_rules! settings_methods {
             self.set(|settings| settings.$context(attach))
         }
 
-        #[doc = concat!("Says that this stands *inside* of a layer that uses `", $module, "` without `tracing`:")]
+        #[doc = concat!("Says that this is *inside* a layer that uses `", $module, "` without `tracing`:")]
         /// the OpenTelemetry span that is active when the inner service is polled is the request's, and
         /// gets the session. It is off by default, because the active span may be a connection's.
         ///

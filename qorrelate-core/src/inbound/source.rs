@@ -39,11 +39,11 @@ pub const DEFAULT_HEADER: &str = "x-session-id";
 /// use qorrelate_tower::Source; // or qorrelate_actix
 ///
 /// let sources = [
+///     Source::posthog(), // a recorder, by name
 ///     Source::header("X-Session-ID"),
-///     Source::baggage(),
 ///     Source::query("session_id"), // WebSocket, EventSource, sendBeacon, <img>
 /// ];
-/// assert_eq!(sources[0].to_string(), "header x-session-id");
+/// assert_eq!(sources[1].to_string(), "header x-session-id");
 /// ```
 #[derive(Clone)]
 pub struct Source(Arc<Place>);
@@ -107,7 +107,7 @@ impl Source {
 
     /// The cookie of that name (RFC 6265). Names are case-sensitive.
     ///
-    /// A value in double quotes is taken out of them, and is percent-decoded, as the common
+    /// Double quotes around the value are removed, and it is percent-decoded, because the common
     /// front-end libraries encode it.
     ///
     /// ```
@@ -132,7 +132,7 @@ impl Source {
         Self::new(Kind::Query(name.into()))
     }
 
-    /// A function of your own, for a carrier that needs taking apart. What it returns is checked
+    /// A function of your own, for an ID that is part of a longer value. What it returns is checked
     /// like any other value; `None` means that there was nothing.
     ///
     /// ```
@@ -164,8 +164,9 @@ impl Source {
         Self(Arc::new(Place { kind, labels: None, is_read_at_public_edge }))
     }
 
-    /// Reads this at the public edge too: a cookie, a query parameter, a function or a baggage member of your
-    /// own. Headers and the presets of recorders that send a header or baggage are read there anyway.
+    /// Also reads this source at the [public edge](crate::adapter::Settings::public_edge). Cookies, query
+    /// parameters, functions and baggage members of your own need it. Headers are read there anyway, and so are
+    /// presets for recorders that send a header or baggage.
     ///
     /// ```
     /// # use qorrelate_core as qorrelate_tower;
@@ -180,9 +181,9 @@ impl Source {
         self.change(|place| place.is_read_at_public_edge = true)
     }
 
-    /// Puts the ID of a session from this source under another attribute too, next to `session.id`: the one
-    /// that a vendor's own backend looks for. It is on every span and log record that has `session.id`; log
-    /// lines have `session.id` alone. Call it again for another.
+    /// Also puts the ID under this attribute, next to `session.id`: the one that a vendor's own backend looks
+    /// for. Every span and log record that gets `session.id` gets it too; lines of `fmt` show `session.id`
+    /// alone. Call it again to add another.
     ///
     /// ```
     /// # use qorrelate_core as qorrelate_tower;
@@ -197,10 +198,11 @@ impl Source {
     }
 
     /// Puts the link to the session's replay on the request's span, as `session.replay.url`. `{id}` in the
-    /// template becomes the ID, percent-encoded. Everything else, so also the host, is yours.
+    /// template becomes the ID, percent-encoded. The rest, including the host, is always the template's, never
+    /// the request's.
     ///
-    /// The span is the one that [`tag_current_span`](crate::adapter::Settings::tag_current_span) tags, else the
-    /// first that starts in the request. Other spans of the request don't have it.
+    /// The request's span is the one that [`tag_current_span`](crate::adapter::Settings::tag_current_span) tags,
+    /// else the first that starts in the request. Other spans don't get the link.
     ///
     /// ```
     /// # use qorrelate_core as qorrelate_tower;
@@ -223,8 +225,8 @@ impl Source {
         })
     }
 
-    /// Puts the link of [`replay_url`](Self::replay_url), which must be set before, under this attribute
-    /// instead of `session.replay.url`.
+    /// Names the attribute of the link, instead of `session.replay.url`. Call it after
+    /// [`replay_url`](Self::replay_url).
     ///
     /// ```
     /// # use qorrelate_core as qorrelate_tower;
@@ -244,8 +246,8 @@ impl Source {
         })
     }
 
-    /// What `Access-Control-Allow-Headers` must name for a browser to send this across origins: the header, and
-    /// whatever else the recorder adds. If one is missing there, the browser blocks the page's whole request.
+    /// What `Access-Control-Allow-Headers` must list for a browser to send this across origins: the header, and
+    /// what the recorder adds besides. If one is missing, the browser blocks the page's whole request.
     ///
     /// ```
     /// # use qorrelate_core::Source;

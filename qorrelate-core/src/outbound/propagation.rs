@@ -257,9 +257,9 @@ fn remove_member<H: OutboundHeaders>(headers: &mut H, header: &H::HeaderName, ke
 #[macro_export]
 macro_rules! propagation_methods {
     ($path:literal, $name:literal) => {
-        /// Forwards the session to the hosts on this list, and to no others: names
-        /// (`payments.internal`), names below another (`*.example.com`), addresses (`10.0.0.7`, `[::1]`),
-        /// each at any port or, as in `localhost:8080`, at that one.
+        /// Forwards the session only to the hosts on this list: names (`payments.internal`), names below
+        /// another (`*.example.com`), addresses (`10.0.0.7`, `[::1]`), each at any port or, as in
+        /// `localhost:8080`, at that one.
         #[doc = concat!("[`Hosts`](", $path, "::Hosts) says how hosts are compared.")]
         ///
         /// # Errors
@@ -295,8 +295,7 @@ macro_rules! propagation_methods {
             Self::to($crate::Hosts::any())
         }
 
-        /// Forwards the session to these hosts: for a list that is made once, and shared by several
-        /// clients.
+        /// Forwards the session only to these hosts: for a list that several clients share.
         ///
         /// ```
         #[doc = concat!("use ", $path, "::{Hosts, ", $name, "};")]
@@ -336,8 +335,8 @@ macro_rules! propagation_methods {
             Ok(Self { propagation: std::sync::Arc::new(propagation.carriers(carriers)?) })
         }
 
-        /// Says where requests go whose URI has no host, as those of a tonic client to its channel. The
-        /// host must be on the list too. Without this, such requests are not given the session.
+        /// Says where requests go whose URI has no host, such as those of a tonic client: the URI of its
+        /// channel. The host must be on the list too. Without this, such requests don't get the session.
         ///
         /// # Errors
         ///

@@ -12,7 +12,7 @@ use super::carry::{self, SessionField};
 use crate::id::SessionId;
 use crate::inbound::ATTRIBUTE;
 
-/// Shows the session on every line that is written in one, in a span or without.
+/// Shows the session on every line that is written in one, whether or not in a span.
 ///
 /// It wraps the format of a `tracing_subscriber::fmt` layer.
 ///
@@ -22,8 +22,8 @@ use crate::inbound::ATTRIBUTE;
 ///   field of the event or of a span around it, is left as it is. To know what a span shows, it needs
 ///   [`carry_session`](crate::carry_session).
 ///
-/// Colours are those of the layer (`with_ansi` on the `fmt` layer). `with_ansi(false)` on a *format*
-/// can't be seen from here: say it on the layer.
+/// For lines without colours, say `with_ansi(false)` on the `fmt` *layer*. On a *format* it can't be seen
+/// from here.
 ///
 /// # Example
 ///

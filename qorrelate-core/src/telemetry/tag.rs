@@ -65,7 +65,7 @@ pub(crate) fn expect_to_label_open_spans() {
 }
 
 /// Fills in the field `session.id` of a span that was just made, with the current session: for a request
-/// span of your own, made inside of the layer or middleware.
+/// span of your own, made inside the layer or middleware.
 ///
 /// The span must declare the field (`session.id = tracing::field::Empty`). Without it, or without a
 /// current session, nothing happens. Call it before the span is entered for the first time: a span that

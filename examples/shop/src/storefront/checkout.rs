@@ -33,7 +33,7 @@ pub(super) struct Payments {
 impl Payments {
     pub(super) fn at(url: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let uri: Uri = url.parse()?;
-        // The session goes on to payments, and to no one else.
+        // The session is forwarded to payments, and to no one else.
         let session = PropagateSessionIdLayer::to_hosts(uri.authority())?;
         // It is on this machine, whatever proxy leads out of it; and it must not hang a checkout for ever.
         let client = reqwest::Client::builder()

@@ -10,12 +10,11 @@ use crate::inbound::Source;
 
 /// # Recorders that keep a cookie
 ///
-/// For requests on which a recorder sends no header: navigations, images, forms, `sendBeacon`, `EventSource`,
+/// For requests that carry no header of the recorder: page loads, images, forms, `sendBeacon`, `EventSource` and
 /// `WebSocket`. A browser sends the cookie to the page's own site only.
 ///
-/// A cookie is a choice, so each of these says so in its name. In a service at the
-/// [public edge](crate::adapter::Settings::public_edge), say
-/// [`read_at_public_edge`](Self::read_at_public_edge) too.
+/// At the [public edge](crate::adapter::Settings::public_edge), add
+/// [`read_at_public_edge`](Self::read_at_public_edge).
 impl Source {
     /// Datadog RUM: `_dd_s_v2`, or `_dd_s` of older versions. A session that has ended, or is not sampled, is
     /// none.

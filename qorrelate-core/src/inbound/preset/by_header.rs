@@ -9,12 +9,12 @@ const TRACE_CONTEXT: &[&str] = &["traceparent", "tracestate"];
 
 /// # Recorders
 ///
-/// What a browser recorder sends by itself, once the recorder's option says so. Each of these knows where the
-/// ID is and what it looks like; anything else there is malformed. Where the recorder says that a visit is
-/// not recorded, there is no ID.
+/// What browser recorders send by themselves, once an option of theirs says so. Each preset knows where the ID is
+/// and what it looks like; anything else there is malformed. If the recorder says that it isn't recording, there
+/// is no ID.
 ///
-/// Several may be given. The first that has an ID wins: with two recorders in one page, list the one first
-/// whose replays you open.
+/// With several recorders in one page, the first in your list that has an ID wins: put the one first whose
+/// replays you open.
 impl Source {
     /// Datadog RUM: `baggage: session.id=<UUID>`.
     ///
