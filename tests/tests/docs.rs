@@ -16,7 +16,6 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use prost::Message as _;
 use qorrelate_core::Source;
 use qorrelate_test_browser::{end, eventually};
 use qorrelate_tests::server::serve_axum;
@@ -277,6 +276,20 @@ fn attributes_and_links_of_the_pages_are_accepted() {
         }
     }
     assert!(count >= 15, "{count}");
+}
+
+#[test]
+fn the_script_knows_the_recorders_that_pages_name() {
+    let script = file("qorrelate-core/browser/qorrelate.js");
+    let mut count = 0;
+    for (page, text) in pages() {
+        for name in all_between(&text, "data-id-from=\"", '"') {
+            let is_known = ["", "'"].iter().any(|q| script.contains(&format!("  {q}{name}{q}: ")));
+            assert!(is_known, "{page}: {name}");
+            count += 1;
+        }
+    }
+    assert!(count >= 10, "{count}");
 }
 
 #[test]
