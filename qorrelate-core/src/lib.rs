@@ -53,7 +53,10 @@ mod telemetry;
 
 pub use adapter::{MissingSessionId, SessionCookie};
 pub use current::{InCurrentSession, InSession, SessionGuard, in_current_session};
-pub use id::{BrokenRule, MAX_LEN, ParseSessionIdError, SessionId, SessionIdRules};
+pub use id::{
+    BrokenRule, MAX_LEN, ParseSessionIdError, SamplingFormula, SessionId, SessionIdRules,
+    SessionRatio,
+};
 pub use inbound::{
     ATTRIBUTE, DEFAULT_HEADER, InvalidSetting, InvalidSettingReason, Policy, RequestView,
     SessionIdOutcome, Source,
