@@ -66,6 +66,8 @@ pub use outbound::{Carrier, extract_session, inject_session};
 pub use outbound::{Hosts, InvalidHost, InvalidHostReason};
 #[cfg(feature = "sentry")]
 pub use telemetry::SentryReplay;
+#[cfg(any(feature = "opentelemetry_0_32", feature = "opentelemetry_0_33"))]
+pub use telemetry::TailCounts;
 pub use telemetry::record_current_session;
 #[cfg(feature = "tracing-subscriber")]
 pub use telemetry::{KnownFormat, SessionFormat, carry_session};
@@ -88,7 +90,8 @@ macro_rules! opentelemetry {
             pub mod $module {
                 pub use crate::outbound::versions::$module::SessionPropagator;
                 pub use crate::telemetry::versions::$module::{
-                    SessionContextExt, SessionLogProcessor, SessionSampler, server_timing,
+                    SessionContextExt, SessionLogProcessor, SessionSampler, SessionTailLogProcessor,
+                    SessionTailProcessor, server_timing,
                 };
             }
         )*

@@ -11,10 +11,16 @@ mod format;
     feature = "tracing-subscriber",
 ))]
 pub(crate) mod hint;
+#[cfg(any(feature = "opentelemetry_0_32", feature = "opentelemetry_0_33"))]
+mod holding;
 mod open_span;
 #[cfg(feature = "sentry")]
 mod sentry;
 mod tag;
+#[cfg(any(feature = "opentelemetry_0_32", feature = "opentelemetry_0_33"))]
+mod tail;
+#[cfg(any(feature = "opentelemetry_0_32", feature = "opentelemetry_0_33"))]
+mod tail_counts;
 pub(crate) mod versions;
 
 #[cfg(feature = "tracing-subscriber")]
@@ -25,3 +31,5 @@ pub use format::{KnownFormat, SessionFormat};
 pub use sentry::{SentryReplay, set_replay_on_sentry_scope};
 pub use tag::record_current_session;
 pub(crate) use tag::{expect_to_label_open_spans, tag_current_span};
+#[cfg(any(feature = "opentelemetry_0_32", feature = "opentelemetry_0_33"))]
+pub use tail_counts::TailCounts;

@@ -47,6 +47,8 @@ pub mod future {
 
 #[cfg(feature = "sentry")]
 pub use qorrelate_core::SentryReplay;
+#[cfg(any(feature = "opentelemetry_0_32", feature = "opentelemetry_0_33"))]
+pub use qorrelate_core::TailCounts;
 #[cfg(feature = "opentelemetry_0_32")]
 pub use qorrelate_core::opentelemetry_0_32;
 #[cfg(feature = "opentelemetry_0_33")]

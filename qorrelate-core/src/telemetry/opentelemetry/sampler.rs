@@ -1,4 +1,4 @@
-//! `session.id` on every span that starts in a session.
+//! `session.id` on every span that starts in a session, and which spans are sampled because of theirs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -6,16 +6,19 @@ use tracing::Level;
 
 use super::context::session_for;
 use super::labels;
-use super::opentelemetry::trace::{Link, SpanKind, TraceId};
+use super::opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId, TraceState};
 use super::opentelemetry::{Context, KeyValue, Value};
-use super::opentelemetry_sdk::trace::{Config, SamplingDecision, SamplingResult, ShouldSample};
-use crate::id::SessionId;
+use super::opentelemetry_sdk::trace::{
+    Config, Sampler, SamplingDecision, SamplingResult, ShouldSample,
+};
+use crate::id::kept::is_any_kept;
 use crate::id::labels::Labels;
+use crate::id::{SessionId, SessionRatio};
 use crate::inbound::ATTRIBUTE;
 use crate::telemetry::hint::Hint;
 
 /// A sampler that adds `session.id` to every span that starts in a session, and leaves the decision to
-/// the sampler it wraps.
+/// the sampler it wraps, or decides by session.
 ///
 /// The sampler is the one place in the SDK that sees every span before it starts, with its parent context
 /// and its attributes. So it alone can tag without ever writing `session.id` twice: a span that has the
@@ -23,6 +26,8 @@ use crate::telemetry::hint::Hint;
 ///
 /// The session is the one that is current on the thread where the span starts, else the one in the span's
 /// parent context.
+///
+/// A session that is kept ([`SessionId::keep`]) is sampled whatever the wrapped sampler says.
 ///
 /// The SDK keeps the first 128 attributes of a span, and those of a sampler come last. A span that starts
 /// with 128 attributes of its own needs `with_max_attributes_per_span(129)` on the tracer provider; one
@@ -42,17 +47,81 @@ use crate::telemetry::hint::Hint;
 /// let provider = SdkTracerProvider::builder()
 ///     .with_sampler(SessionSampler::new(Sampler::TraceIdRatioBased(0.1)))
 ///     .build();
+///
+/// // Samples whole sessions: one in ten.
+/// let provider = SdkTracerProvider::builder().with_sampler(SessionSampler::ratio(0.1)).build();
 /// # let _ = provider;
 /// ```
 #[derive(Debug, Clone)]
 pub struct SessionSampler {
-    inner: Box<dyn ShouldSample>,
+    decides: Decides,
+    holds_unsampled: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Decides {
+    Sampler(Box<dyn ShouldSample>),
+    Session(SessionRatio),
 }
 
 impl SessionSampler {
     /// Wraps the sampler that decides.
     pub fn new(inner: impl Into<Box<dyn ShouldSample>>) -> Self {
-        Self { inner: inner.into() }
+        Self { decides: Decides::Sampler(inner.into()), holds_unsampled: false }
+    }
+
+    /// Samples this share of the sessions, each of them wholly or not at all: see [`SessionRatio`].
+    ///
+    /// The decision depends on the session ID alone, so every service with the same ratio makes the same
+    /// one. **A parent is not asked**: a span of a session is decided by its session, whatever the
+    /// `sampled` flag of a `traceparent` or of the parent span says. Where services have different ratios,
+    /// those with the lower one leave gaps in the traces of the others.
+    ///
+    /// A span in no session is decided as its parent was if that is a span of this process, else by the
+    /// SDK's `TraceIdRatioBased` of the same ratio.
+    ///
+    /// # Parents that decide
+    ///
+    /// To do as the parent does, and decide by session only where a trace starts, put it inside of the
+    /// SDK's sampler, and that into one that tags (the SDK's sampler drops what inner ones add):
+    ///
+    /// ```
+    #[doc = concat!("use ", this_version!(opentelemetry_sdk), "::trace::Sampler; // `opentelemetry_sdk` of this version")]
+    /// # use qorrelate_core as qorrelate_tower;
+    #[doc = concat!("use qorrelate_tower::", this_version!(opentelemetry), "::SessionSampler;")]
+    ///
+    /// let roots = SessionSampler::ratio(0.1);
+    /// let sampler = SessionSampler::new(Sampler::ParentBased(Box::new(roots)));
+    /// # let _ = sampler;
+    /// ```
+    ///
+    /// Then a session is whole only as far as every trace of it starts where it is known: a browser or a
+    /// gateway that samples by trace cuts it.
+    pub fn ratio(ratio: impl Into<SessionRatio>) -> Self {
+        Self { decides: Decides::Session(ratio.into()), holds_unsampled: false }
+    }
+
+    /// Records the spans of sessions that are not sampled too, for a
+    #[doc = concat!("[`SessionTailProcessor`](crate::", this_version!(opentelemetry), "::SessionTailProcessor),")]
+    /// which exports them if the session meets an error.
+    ///
+    /// They are recorded and not sampled (`SamplingDecision::RecordOnly`), which no other processor
+    /// exports. Recording costs what it costs for spans that are exported.
+    #[must_use]
+    pub fn hold_unsampled(mut self) -> Self {
+        self.holds_unsampled = true;
+        self
+    }
+
+    /// What is done with a span of that session that nobody wants to sample.
+    fn instead_of_drop(&self, session: &SessionId) -> SamplingDecision {
+        if session.is_kept() {
+            SamplingDecision::RecordAndSample
+        } else if self.holds_unsampled {
+            SamplingDecision::RecordOnly
+        } else {
+            SamplingDecision::Drop
+        }
     }
 }
 
@@ -60,7 +129,7 @@ impl SessionSampler {
 /// `OTEL_TRACES_SAMPLER_ARG`, else `ParentBased(AlwaysOn)`.
 impl Default for SessionSampler {
     fn default() -> Self {
-        Self { inner: Config::default().sampler }
+        Self::new(Config::default().sampler)
     }
 }
 
@@ -75,15 +144,62 @@ impl ShouldSample for SessionSampler {
         links: &[Link],
     ) -> SamplingResult {
         note_that_it_runs();
-        let mut result =
-            self.inner.should_sample(parent_context, trace_id, name, span_kind, attributes, links);
-        if result.decision != SamplingDecision::Drop
-            && let Some(id) = session_for(parent_context)
-        {
-            tag(&id, attributes, &mut result.attributes);
+        let (mut result, session);
+        match &self.decides {
+            Decides::Sampler(inner) => {
+                result =
+                    inner.should_sample(parent_context, trace_id, name, span_kind, attributes, links);
+                let is_final = result.decision == SamplingDecision::Drop
+                    && !self.holds_unsampled
+                    && !is_any_kept();
+                session = if is_final { None } else { session_for(parent_context) };
+            }
+            Decides::Session(ratio) => {
+                session = session_for(parent_context);
+                let decision = match &session {
+                    Some(session) if ratio.chooses(session) => SamplingDecision::RecordAndSample,
+                    Some(_) => SamplingDecision::Drop,
+                    None => without_session(ratio.share(), parent_context, trace_id),
+                };
+                let trace_state = trace_state(parent_context);
+                result = SamplingResult { decision, attributes: Vec::new(), trace_state };
+            }
+        }
+        let Some(session) = session else { return result };
+        if result.decision == SamplingDecision::Drop {
+            result.decision = self.instead_of_drop(&session);
+        }
+        if result.decision != SamplingDecision::Drop {
+            tag(&session, attributes, &mut result.attributes);
         }
         result
     }
+}
+
+/// As the parent of this process was decided, or else by the trace.
+fn without_session(
+    share: f64,
+    parent_context: Option<&Context>,
+    trace_id: TraceId,
+) -> SamplingDecision {
+    if let Some(cx) = parent_context {
+        let span = cx.span();
+        let parent = span.span_context();
+        if parent.is_valid() && !parent.is_remote() {
+            return match parent.is_sampled() {
+                true => SamplingDecision::RecordAndSample,
+                false => SamplingDecision::Drop,
+            };
+        }
+    }
+    let by_trace = Sampler::TraceIdRatioBased(share);
+    by_trace.should_sample(None, trace_id, "", &SpanKind::Internal, &[], &[]).decision
+}
+
+/// A sampler hands on what it does not change.
+fn trace_state(parent_context: Option<&Context>) -> TraceState {
+    let of = |cx: &Context| cx.span().span_context().trace_state().clone();
+    parent_context.filter(|cx| cx.has_active_span()).map_or(TraceState::NONE, of)
 }
 
 /// Adds what the span does not have: it may come with attributes, and the wrapped sampler may add some.
@@ -154,7 +270,6 @@ fn hint_if_full(attributes: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::opentelemetry::trace::TraceState;
     use super::*;
 
     /// A sampler that adds attributes itself.

@@ -6,10 +6,14 @@ mod labels;
 mod log_processor;
 pub(crate) mod sampler;
 mod server_timing;
+mod tail_log_processor;
+mod tail_processor;
 
 pub use context::SessionContextExt;
 pub use log_processor::SessionLogProcessor;
 pub use sampler::SessionSampler;
 pub use server_timing::server_timing;
+pub use tail_log_processor::SessionTailLogProcessor;
+pub use tail_processor::SessionTailProcessor;
 
 this_version!();
