@@ -265,21 +265,13 @@ impl<T> State<T> {
         }
     }
 
-    /// Drops whole sessions until there are no more than so many bytes; then what is due.
+    /// Drops whole sessions until there are no more than so many bytes. What is due stays: it fitted before.
     fn drop_oldest(&mut self, bytes: usize, gone: &mut Vec<Box<T>>, counts: &Counts) {
         while self.bytes > bytes
-            && let Some((_, session)) = self.by_age.first_key_value()
+            && let Some((_, session)) = self.by_age.pop_first()
         {
-            let session = Arc::clone(session);
             counts.session_evicted();
             counts.evicted(self.drop_session(&session, gone));
-        }
-        while self.bytes > bytes
-            && let Some(item) = self.due.pop_front()
-        {
-            self.bytes -= item.bytes;
-            counts.evicted(1);
-            gone.push(item.item);
         }
     }
 

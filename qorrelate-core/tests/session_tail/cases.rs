@@ -429,15 +429,25 @@ fn spans_that_are_held_for_too_long_are_let_go() {
 
 #[test]
 fn of_a_long_session_the_newer_part_stays() {
-    let service = Service::with(|tail| tail.max_age(Duration::from_millis(300)));
-    let session = id("long");
+    const AGE: Duration = Duration::from_millis(300);
+    let service = Service::with(|tail| tail.max_age(AGE));
+    let (session, other) = (id("long"), id("long-other"));
+    let let_it_age = || {
+        let held = Instant::now();
+        eventually("time passes", || held.elapsed() > AGE);
+    };
     service.work(&session, "old");
-    let held = Instant::now();
-    eventually("time passes", || held.elapsed() > Duration::from_millis(300));
+    let_it_age();
     service.work(&session, "new");
     session.keep();
     assert_eq!(service.exported(), ["new"]);
     assert_eq!(service.counts.items_expired(), 1);
+
+    // And so on, with others.
+    service.work(&other, "other");
+    let_it_age();
+    service.work(&id("long-third"), "third");
+    assert_eq!((service.counts.items_expired(), service.counts.sessions_holding()), (2, 1));
 }
 
 #[test]
@@ -619,10 +629,13 @@ fn a_thread_hands_over_and_ends_with_its_processor() {
     let alive = Arc::new(());
     let provider = SdkTracerProvider::builder()
         .with_sampler(SessionSampler::ratio(0.0).hold_unsampled())
-        .with_span_processor(SessionTailProcessor::new(Guarded(Arc::clone(&alive))))
         .build();
-    id("ends").in_scope(|| drop(provider.tracer("tests").start("work")));
-    drop(provider);
+    let span = id("ends").in_scope(|| provider.tracer("tests").start("work"));
+    let processor = SessionTailProcessor::new(Guarded(Arc::clone(&alive)));
+    processor.on_end(span.exported_data().unwrap());
+    assert_eq!(processor.counts().items_held(), 1);
+    // Nobody shut it down.
+    drop(processor);
     eventually("the processor is gone", || Arc::strong_count(&alive) == 1);
 }
 

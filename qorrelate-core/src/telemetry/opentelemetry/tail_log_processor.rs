@@ -23,7 +23,8 @@ use crate::telemetry::tail_counts::TailCounts;
 /// until they are let go: the oldest session first. A log record of its own keeps no session, whatever its
 /// severity.
 ///
-/// It goes inside of a [`SessionLogProcessor`](super::SessionLogProcessor), which tags the records.
+/// It goes inside of a [`SessionLogProcessor`](super::SessionLogProcessor), which tags the records: a record
+/// belongs to the session that it has as `session.id`.
 ///
 /// # Example
 ///
@@ -153,17 +154,13 @@ impl<P: LogProcessor + 'static> Next<Record> for Exporting<P> {
     }
 }
 
-/// The session that the record says it is in, or else the current one.
+/// The session that the record says it is in. As a rule it is the current one, which need not be copied.
 fn session_of(record: &SdkLogRecord) -> Option<SessionId> {
-    let current = SessionId::current();
-    let said = record.attributes_iter().find(|(name, _)| name.as_str() == ATTRIBUTE);
-    match said {
-        Some((_, AnyValue::String(said))) => match current {
-            Some(current) if current == *said.as_str() => Some(current),
-            _ => said.as_str().parse().ok(),
-        },
-        Some(_) => None,
-        None => current,
+    let said = record.attributes_iter().find(|(name, _)| name.as_str() == ATTRIBUTE)?;
+    let AnyValue::String(said) = &said.1 else { return None };
+    match SessionId::current() {
+        Some(current) if current == *said.as_str() => Some(current),
+        _ => said.as_str().parse().ok(),
     }
 }
 
