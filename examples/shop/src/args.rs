@@ -30,6 +30,18 @@ pub(crate) struct Args {
     /// Keep what the viewer receives in this SQLite file instead of in memory.
     #[arg(long, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
+
+    /// Report this share of the sessions (0.1 is one in ten), each of them whole, and all those that meet an
+    /// error. Without it, everything is reported, or what OTEL_TRACES_SAMPLER says.
+    #[arg(long, value_name = "RATIO", value_parser = ratio)]
+    pub(crate) sample: Option<f64>,
+}
+
+fn ratio(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(ratio),
+        _ => Err("not a number from 0 to 1".to_owned()),
+    }
 }
 
 /// The shop has no passwords and believes whatever it is sent: it is for this machine only.
@@ -52,6 +64,14 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_share_is_a_number_from_0_to_1() {
+        assert_eq!(ratio("0.1"), Ok(0.1));
+        for other in ["-0.1", "1.1", "NaN", "10%", ""] {
+            assert!(ratio(other).is_err(), "{other}");
+        }
     }
 
     #[test]

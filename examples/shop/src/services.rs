@@ -46,8 +46,8 @@ pub(crate) fn run(args: &Args) -> Result<(), ShopError> {
         storefront.url, payments.url, viewer.url
     );
 
-    let storefront_telemetry = Telemetry::of("storefront", &viewer.url)?;
-    let payments_telemetry = Telemetry::of("payments", &viewer.url)?;
+    let storefront_telemetry = Telemetry::of("storefront", &viewer.url, args.sample)?;
+    let payments_telemetry = Telemetry::of("payments", &viewer.url, args.sample)?;
 
     let runtime = Runtime::new()?;
     let outcome = runtime.block_on(async {

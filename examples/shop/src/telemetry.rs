@@ -22,7 +22,9 @@ use opentelemetry_sdk::logs::{BatchConfigBuilder as LogBatchConfig, BatchLogProc
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use opentelemetry_sdk::trace::{BatchConfigBuilder as SpanBatchConfig, BatchSpanProcessor};
 use qorrelate_tower::carry_session;
-use qorrelate_tower::opentelemetry_0_33::{SessionLogProcessor, SessionSampler};
+use qorrelate_tower::opentelemetry_0_33::{
+    SessionLogProcessor, SessionSampler, SessionTailLogProcessor, SessionTailProcessor,
+};
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Subscriber};
 use tracing_subscriber::filter::Targets;
@@ -58,7 +60,11 @@ pub(crate) struct Telemetry {
 }
 
 impl Telemetry {
-    pub(crate) fn of(service: &'static str, viewer: &str) -> Result<Self, TelemetryError> {
+    pub(crate) fn of(
+        service: &'static str,
+        viewer: &str,
+        sample: Option<f64>,
+    ) -> Result<Self, TelemetryError> {
         let resource = Resource::builder().with_service_name(service).build();
 
         let exporter =
@@ -69,10 +75,15 @@ impl Telemetry {
         }
         let spans = SdkTracerProvider::builder()
             .with_resource(resource.clone())
-            .with_sampler(SessionSampler::default())
-            .with_span_processor(
+            // By session, so both services report the same ones. What is not sampled is held until the
+            // session meets an error.
+            .with_sampler(match sample {
+                Some(ratio) => SessionSampler::ratio(ratio).hold_unsampled(),
+                None => SessionSampler::default(),
+            })
+            .with_span_processor(SessionTailProcessor::new(
                 BatchSpanProcessor::builder(exporter).with_batch_config(batches.build()).build(),
-            )
+            ))
             .build();
 
         let exporter =
@@ -83,10 +94,12 @@ impl Telemetry {
         }
         let logs = SdkLoggerProvider::builder()
             .with_resource(resource)
-            // Around the one that exports: it tags each record on its way there.
-            .with_log_processor(SessionLogProcessor::new(
+            // Around the one that exports: the outer one tags each record on its way there, the inner one
+            // holds those of sessions that are not sampled.
+            .with_log_processor(SessionLogProcessor::new(SessionTailLogProcessor::new(
                 BatchLogProcessor::builder(exporter).with_batch_config(batches.build()).build(),
-            ))
+                sample.unwrap_or(1.0),
+            )))
             .build();
 
         let subscriber = Registry::default()
