@@ -23,6 +23,7 @@ pub fn sections() -> Vec<(&'static str, Vec<Row>)> {
         ("added to an actix-web service, beside `TracingLogger`", actix::rows()),
         ("one span of the OpenTelemetry SDK, beside the sampler alone", telemetry::spans()),
         ("one span of `tracing`, with the six fields of a request", telemetry::tracing_spans()),
+        ("the same span, on to the processor: exported, dropped, held", telemetry::tails()),
         ("one log record of the OpenTelemetry SDK", telemetry::logs()),
         ("a `tracing` span, and what it carries", telemetry::entering()),
         ("one line of `tracing_subscriber::fmt`", telemetry::lines()),

@@ -11,9 +11,12 @@ use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{
-    self, Sampler, SdkTracer, SdkTracerProvider, ShouldSample, SpanData, SpanProcessor,
+    self, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, ShouldSample, SpanData,
+    SpanExporter, SpanProcessor,
 };
-use qorrelate_core::opentelemetry_0_33::{SessionLogProcessor, SessionSampler};
+use qorrelate_core::opentelemetry_0_33::{
+    SessionLogProcessor, SessionSampler, SessionTailProcessor,
+};
 use qorrelate_core::{SessionFormat, SessionId, carry_session};
 use tracing::Span;
 use tracing::subscriber::DefaultGuard;
@@ -78,7 +81,87 @@ pub(super) fn tracing_spans() -> Vec<Row> {
         })
         .beside(PEER)
         .goal(Goal::Times(1.15)),
+        Row::ours(
+            "tracing-span.session-ratio",
+            "`SessionSampler::ratio`, in a session that is sampled",
+            || tracing_span(SessionSampler::ratio(SAMPLED), true),
+        )
+        .beside(PEER)
+        .goal(Goal::Times(1.15)),
     ]
+}
+
+/// A ratio at which the session of the rows is sampled.
+const SAMPLED: f64 = 0.999;
+/// One at which it is not.
+const NOT_SAMPLED: f64 = 0.001;
+
+pub(super) fn tails() -> Vec<Row> {
+    const PEER: &str = "tail.none";
+    vec![
+        Row::peer(PEER, "`Sampler::AlwaysOn`, and a processor that does nothing", || {
+            span_through(Sampler::AlwaysOn, Nothing)
+        })
+        .beside(PEER),
+        Row::peer("tail.exported", "`BatchSpanProcessor`, whose exporter does nothing", || {
+            span_through(Sampler::AlwaysOn, batches())
+        })
+        .beside(PEER),
+        Row::ours("tail.dropped", "`SessionSampler::ratio`, the session is not sampled", || {
+            span_through(SessionSampler::ratio(NOT_SAMPLED), Nothing)
+        })
+        .beside(PEER),
+        Row::ours(
+            "tail.sampled",
+            "`SessionTailProcessor` around the one that does nothing, the session is sampled",
+            || {
+                let tail = SessionTailProcessor::new(Nothing);
+                span_through(SessionSampler::ratio(SAMPLED).hold_unsampled(), tail)
+            },
+        )
+        .beside(PEER)
+        .goal(Goal::Times(1.15)),
+        Row::ours("tail.held", "the session is not sampled: the span is held", || {
+            let tail = SessionTailProcessor::new(Nothing);
+            span_through(SessionSampler::ratio(NOT_SAMPLED).hold_unsampled(), tail)
+        })
+        .beside(PEER),
+    ]
+}
+
+fn batches() -> BatchSpanProcessor {
+    BatchSpanProcessor::builder(Nowhere).build()
+}
+
+/// An exporter that keeps nothing.
+#[derive(Debug)]
+struct Nowhere;
+
+impl SpanExporter for Nowhere {
+    async fn export(&self, _: Vec<SpanData>) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+/// The span of a request, from `tracing` to the processor.
+fn span_through(
+    sampler: impl ShouldSample + 'static,
+    processor: impl SpanProcessor + 'static,
+) -> Box<dyn Measured> {
+    let provider = SdkTracerProvider::builder();
+    let provider = provider.with_sampler(sampler).with_span_processor(processor).build();
+    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("benches"));
+    let default = subscribed(layer.and_then(LevelFilter::INFO));
+    let session = id().enter();
+    // What is made once, such as a thread, is not part of a span's cost.
+    drop(request_span().entered());
+    measured(
+        || (),
+        move |()| {
+            let _ = (&default, &session, &provider);
+            drop(request_span().entered());
+        },
+    )
 }
 
 fn tracing_span(sampler: impl ShouldSample + 'static, in_session: bool) -> Box<dyn Measured> {
