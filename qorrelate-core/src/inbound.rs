@@ -17,6 +17,7 @@ pub use outcome::SessionIdOutcome;
 pub use policy::Policy;
 pub use request::{RequestHead, RequestView};
 pub(crate) use search::{Finding, Search};
+pub(crate) use source::ResolvedSource;
 #[cfg(any(
     feature = "client",
     feature = "opentelemetry_0_32",

@@ -5,10 +5,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::session_cookie::{CookieToSet, SessionCookie};
-use crate::id::{ParseSessionIdError, SessionIdRules};
+use crate::id::{ParseSessionIdError, SessionId, SessionIdRules};
 use crate::inbound::{
-    Finding, InvalidSetting, InvalidSettingReason, Policy, RequestHead, RequestView, Search,
-    SessionIdOutcome, Source, baggage,
+    Finding, InvalidSetting, InvalidSettingReason, Policy, RequestHead, RequestView,
+    ResolvedSource, Search, SessionIdOutcome, Source, baggage,
 };
 use crate::telemetry::{expect_to_label_open_spans, versions};
 
@@ -35,6 +35,7 @@ pub struct Settings<N> {
     on_missing: Policy,
     on_malformed: Policy,
     on_outcome: Option<Arc<Hook>>,
+    keep_marked: Option<ResolvedSource<N>>,
     response_header: Option<N>,
     cookie: Option<SessionCookie>,
     is_public_edge: bool,
@@ -58,6 +59,7 @@ impl<N: FromStr + Clone> Settings<N> {
             on_missing: Policy::Ignore,
             on_malformed: Policy::Ignore,
             on_outcome: None,
+            keep_marked: None,
             response_header: None,
             cookie: None,
             is_public_edge: false,
@@ -93,6 +95,12 @@ impl<N: FromStr + Clone> Settings<N> {
     }
 
     #[allow(missing_docs, reason = "see settings_methods!")]
+    pub fn keep_marked(mut self, mark: Source) -> Result<Self, InvalidSetting> {
+        self.keep_marked = Some(ResolvedSource::new(mark)?);
+        Ok(self)
+    }
+
+    #[allow(missing_docs, reason = "see settings_methods!")]
     pub fn request_headers(&self) -> Vec<N>
     where
         N: PartialEq,
@@ -110,9 +118,25 @@ impl<N: FromStr + Clone> Settings<N> {
             .search
             .run(head, |source| !self.is_public_edge || source.is_read_at_public_edge())
         {
-            Finding::Found(id, source) => Ok(SessionIdOutcome::Found { id, source }),
+            Finding::Found(id, source) => {
+                if let Some(mark) = &self.keep_marked {
+                    self.keep_if_marked(&id, mark, head);
+                }
+                Ok(SessionIdOutcome::Found { id, source })
+            }
             Finding::Nothing => Err(None),
             Finding::Malformed(source, error) => Err(Some((source, error))),
+        }
+    }
+
+    /// At the public edge nobody is trusted to say so.
+    #[cold]
+    fn keep_if_marked<H>(&self, id: &SessionId, mark: &ResolvedSource<N>, head: &H)
+    where
+        H: RequestHead<HeaderName = N>,
+    {
+        if !self.is_public_edge && matches!(mark.read(head, &SessionIdRules::new()), Some(Ok(_))) {
+            id.keep();
         }
     }
 }
@@ -292,6 +316,7 @@ impl<N: fmt::Debug> fmt::Debug for Settings<N> {
             .field("on_missing", &self.on_missing)
             .field("on_malformed", &self.on_malformed)
             .field("on_outcome", &self.on_outcome.is_some())
+            .field("keep_marked", &self.keep_marked)
             .field("response_header", &self.response_header)
             .field("cookie", &self.cookie)
             .field("is_public_edge", &self.is_public_edge)
@@ -527,6 +552,32 @@ macro_rules! settings_methods {
         #[must_use]
         pub fn public_edge(self) -> Self {
             self.set(|settings| settings.public_edge())
+        }
+
+        /// Keeps the session of a request that has this mark, whatever its value: all that this process does
+        /// for it in the next 30 minutes is sampled, and what a tail processor holds of it is exported. See
+        /// [`SessionId::keep`](crate::SessionId::keep).
+        ///
+        /// For internal hops: the service in front marks its calls (`mark_kept` of the client layers) when the
+        /// session met an error there, or when somebody asked for it. **With
+        /// [`public_edge`](Self::public_edge) no mark is read**: a client could make the service export all
+        /// it does.
+        ///
+        /// # Errors
+        ///
+        #[doc = concat!("[`InvalidSetting`](", $path, "::InvalidSetting) if the name is not valid for its source.")]
+        ///
+        /// # Example
+        ///
+        /// ```
+        #[doc = concat!("use ", $path, "::{", $name, ", Source};")]
+        ///
+        #[doc = concat!("let layer = ", $name, "::new().keep_marked(Source::header(\"X-Session-Keep\"))?;")]
+        /// # let _ = layer;
+        #[doc = concat!("# Ok::<(), ", $path, "::InvalidSetting>(())")]
+        /// ```
+        pub fn keep_marked(self, mark: $crate::Source) -> Result<Self, $crate::InvalidSetting> {
+            self.try_set(|settings| settings.keep_marked(mark))
         }
 
         /// Puts the outcome, and the [`SessionId`](crate::SessionId) if there is one, into the request's

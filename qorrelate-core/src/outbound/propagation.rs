@@ -122,6 +122,8 @@ impl Given {
 pub struct Propagation<N> {
     hosts: Hosts,
     carriers: Vec<ResolvedCarrier<N>>,
+    /// What says that the session is kept.
+    mark: Option<ResolvedCarrier<N>>,
     remove_from_others: bool,
     /// Where a request without a host goes.
     origin: Option<Origin>,
@@ -132,7 +134,14 @@ impl<N: FromStr> Propagation<N> {
     /// Sends the header `X-Session-ID` to these hosts.
     pub fn new(hosts: Hosts) -> Self {
         let carriers = ResolvedCarrier::default_list();
-        Self { hosts, carriers, remove_from_others: false, origin: None, hints: Hints::default() }
+        Self {
+            hosts,
+            carriers,
+            mark: None,
+            remove_from_others: false,
+            origin: None,
+            hints: Hints::default(),
+        }
     }
 
     /// Sends the session ID in all of these, instead of in the header `X-Session-ID`.
@@ -145,6 +154,16 @@ impl<N: FromStr> Propagation<N> {
         carriers: impl IntoIterator<Item = Carrier>,
     ) -> Result<Self, InvalidSetting> {
         self.carriers = ResolvedCarrier::list(&carriers.into_iter().collect::<Vec<_>>())?;
+        Ok(self)
+    }
+
+    /// Marks the requests of sessions that are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSetting`] if the name is not valid, or if the header is for credentials.
+    pub fn mark_kept(mut self, mark: Carrier) -> Result<Self, InvalidSetting> {
+        self.mark = Some(ResolvedCarrier::new(&mark)?);
         Ok(self)
     }
 }
@@ -216,25 +235,48 @@ impl<N> Propagation<N> {
     }
 
     fn set<H: OutboundHeaders<HeaderName = N>>(&self, id: &SessionId, headers: &mut H) {
-        for ResolvedCarrier { header, baggage_key } in &self.carriers {
-            match baggage_key {
-                None => headers.set(header, id.as_str().as_bytes()),
-                Some(key) => match baggage::with_member(headers.values(header), key, id.as_str()) {
-                    Some(line) => headers.set(header, &line),
-                    // A stale ID goes all the same.
-                    None => remove_member(headers, header, key),
-                },
-            }
+        for carrier in &self.carriers {
+            set(carrier, id.as_str(), headers);
+        }
+        match &self.mark {
+            Some(mark) if id.is_kept() => set(mark, MARK, headers),
+            Some(stale) => remove(stale, headers),
+            None => {}
         }
     }
 
     fn remove<H: OutboundHeaders<HeaderName = N>>(&self, headers: &mut H) {
-        for ResolvedCarrier { header, baggage_key } in &self.carriers {
-            match baggage_key {
-                None => headers.remove(header),
-                Some(key) => remove_member(headers, header, key),
-            }
+        for carrier in self.carriers.iter().chain(&self.mark) {
+            remove(carrier, headers);
         }
+    }
+}
+
+/// What a mark says. Whoever reads it asks only whether it is there.
+const MARK: &str = "1";
+
+fn set<H: OutboundHeaders>(
+    ResolvedCarrier { header, baggage_key }: &ResolvedCarrier<H::HeaderName>,
+    value: &str,
+    headers: &mut H,
+) {
+    match baggage_key {
+        None => headers.set(header, value.as_bytes()),
+        Some(key) => match baggage::with_member(headers.values(header), key, value) {
+            Some(line) => headers.set(header, &line),
+            // A stale one goes all the same.
+            None => remove_member(headers, header, key),
+        },
+    }
+}
+
+fn remove<H: OutboundHeaders>(
+    ResolvedCarrier { header, baggage_key }: &ResolvedCarrier<H::HeaderName>,
+    headers: &mut H,
+) {
+    match baggage_key {
+        None => headers.remove(header),
+        Some(key) => remove_member(headers, header, key),
     }
 }
 
@@ -333,6 +375,31 @@ macro_rules! propagation_methods {
         ) -> Result<Self, $crate::InvalidSetting> {
             let propagation = std::sync::Arc::unwrap_or_clone(self.propagation);
             Ok(Self { propagation: std::sync::Arc::new(propagation.carriers(carriers)?) })
+        }
+
+        /// Marks the requests of sessions that are kept
+        #[doc = concat!("([`SessionId::is_kept`](", $path, "::SessionId::is_kept)),")]
+        /// to the hosts on the list: the service that is called keeps them too, if it is told to
+        /// (`keep_marked`). So a session that met an error in one service is whole in those that it calls
+        /// from then on.
+        ///
+        /// # Errors
+        ///
+        #[doc = concat!("[`InvalidSetting`](", $path, "::InvalidSetting) if the name is not valid, or if the header is for credentials.")]
+        ///
+        /// # Example
+        ///
+        /// ```
+        #[doc = concat!("use ", $path, "::{Carrier, ", $name, "};")]
+        ///
+        #[doc = concat!("let client = ", $name, "::to_hosts([\"payments.internal\"])?")]
+        ///     .mark_kept(Carrier::header("X-Session-Keep"))?;
+        /// # let _ = client;
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        pub fn mark_kept(self, mark: $crate::Carrier) -> Result<Self, $crate::InvalidSetting> {
+            let propagation = std::sync::Arc::unwrap_or_clone(self.propagation);
+            Ok(Self { propagation: std::sync::Arc::new(propagation.mark_kept(mark)?) })
         }
 
         /// Says where requests go whose URI has no host, such as those of a tonic client: the URI of its

@@ -33,7 +33,7 @@ impl<N: FromStr> ResolvedCarrier<N> {
         carriers.iter().map(Self::new).collect()
     }
 
-    fn new(carrier: &Carrier) -> Result<Self, InvalidSetting> {
+    pub(super) fn new(carrier: &Carrier) -> Result<Self, InvalidSetting> {
         // Keys of baggage are tokens (W3C Baggage), as the names of headers are (RFC 9110).
         let (kind, name) = carrier.parts();
         let invalid = |reason| InvalidSetting::new(kind, name, reason);

@@ -708,3 +708,72 @@ fn an_error_on_a_span_brings_back_the_log_records() {
     provider.force_flush().unwrap();
     assert_eq!(logs.get_emitted_logs().unwrap().len(), 1);
 }
+
+#[cfg(feature = "metrics")]
+#[test]
+fn metrics_say_what_became_of_spans_and_sessions_and_name_none() {
+    use opentelemetry::metrics::MeterProvider as _;
+    use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
+    use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
+
+    let metrics = InMemoryMetricExporter::default();
+    let meters = SdkMeterProvider::builder()
+        .with_reader(PeriodicReader::builder(metrics.clone()).build())
+        .build();
+    let meter = meters.meter("qorrelate");
+    let spans = InMemorySpanExporter::default();
+    let tail = SessionTailProcessor::new(SimpleSpanProcessor::new(spans)).report_to(&meter);
+    let provider = SdkTracerProvider::builder()
+        .with_sampler(SessionSampler::ratio(0.0).hold_unsampled().report_to(&meter))
+        .with_span_processor(tail)
+        .build();
+    let (kept, held) = (id("metrics-kept"), id("metrics-held"));
+    let tracer = provider.tracer("tests");
+    kept.in_scope(|| (0..3).for_each(|_| drop(tracer.start("work"))));
+    held.in_scope(|| drop(tracer.start("work")));
+    drop(tracer.start("no session"));
+    kept.keep();
+    kept.in_scope(|| drop(tracer.start("sampled")));
+    provider.force_flush().unwrap();
+    meters.force_flush().unwrap();
+
+    let mut seen = std::collections::BTreeMap::new();
+    for resource in metrics.get_finished_metrics().unwrap() {
+        for metric in resource.scope_metrics().flat_map(|scope| scope.metrics()) {
+            let AggregatedMetrics::U64(data) = metric.data() else { panic!("{metric:?}") };
+            let mut see = |value: u64, attributes: Vec<KeyValue>| {
+                let attributes = attributes.iter().map(|kv| kv.value.to_string());
+                let attributes = sorted(attributes.collect()).join(",");
+                let name = metric.name().strip_prefix("qorrelate.session.sampling.").unwrap();
+                seen.insert(format!("{name} {attributes}"), value);
+            };
+            match data {
+                MetricData::Sum(sum) => sum
+                    .data_points()
+                    .for_each(|point| see(point.value(), point.attributes().cloned().collect())),
+                MetricData::Gauge(gauge) => gauge
+                    .data_points()
+                    .for_each(|point| see(point.value(), point.attributes().cloned().collect())),
+                _ => panic!("{metric:?}"),
+            }
+        }
+    }
+    let bytes = seen.remove("holding.size traces").unwrap();
+    assert!((200..5000).contains(&bytes), "{bytes}");
+    let expected = [
+        ("decisions dropped", 1),
+        ("decisions held", 4),
+        ("decisions sampled", 1),
+        ("holding.sessions traces", 1),
+        ("items dropped,traces", 0),
+        ("items evicted,traces", 0),
+        ("items expired,traces", 0),
+        ("items handed_over,traces", 3),
+        ("items held,traces", 4),
+        ("sessions evicted,traces", 0),
+        ("sessions handed_over,traces", 1),
+        ("sessions held,traces", 2),
+    ];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value));
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), expected);
+}

@@ -56,6 +56,8 @@ use crate::telemetry::hint::Hint;
 pub struct SessionSampler {
     decides: Decides,
     holds_unsampled: bool,
+    #[cfg(feature = "metrics")]
+    decisions: Option<super::metrics::Decisions>,
 }
 
 #[derive(Debug, Clone)]
@@ -67,7 +69,7 @@ enum Decides {
 impl SessionSampler {
     /// Wraps the sampler that decides.
     pub fn new(inner: impl Into<Box<dyn ShouldSample>>) -> Self {
-        Self { decides: Decides::Sampler(inner.into()), holds_unsampled: false }
+        Self::of(Decides::Sampler(inner.into()))
     }
 
     /// Samples this share of the sessions, each of them wholly or not at all: see [`SessionRatio`].
@@ -98,7 +100,16 @@ impl SessionSampler {
     /// Then a session is whole only as far as every trace of it starts where it is known: a browser or a
     /// gateway that samples by trace cuts it.
     pub fn ratio(ratio: impl Into<SessionRatio>) -> Self {
-        Self { decides: Decides::Session(ratio.into()), holds_unsampled: false }
+        Self::of(Decides::Session(ratio.into()))
+    }
+
+    const fn of(decides: Decides) -> Self {
+        Self {
+            decides,
+            holds_unsampled: false,
+            #[cfg(feature = "metrics")]
+            decisions: None,
+        }
     }
 
     /// Records the spans of sessions that are not sampled too, for a
@@ -110,6 +121,15 @@ impl SessionSampler {
     #[must_use]
     pub fn hold_unsampled(mut self) -> Self {
         self.holds_unsampled = true;
+        self
+    }
+
+    /// Reports how many spans are sampled, held and dropped as a metric of this meter: see `docs/sampling.md`.
+    /// It costs some hundred instructions for each span.
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn report_to(mut self, meter: &super::opentelemetry::metrics::Meter) -> Self {
+        self.decisions = Some(super::metrics::Decisions::new(meter));
         self
     }
 
@@ -144,6 +164,26 @@ impl ShouldSample for SessionSampler {
         links: &[Link],
     ) -> SamplingResult {
         note_that_it_runs();
+        let result = self.decide(parent_context, trace_id, name, span_kind, attributes, links);
+        #[cfg(feature = "metrics")]
+        if let Some(decisions) = &self.decisions {
+            decisions.count(&result.decision);
+        }
+        result
+    }
+}
+
+impl SessionSampler {
+    #[inline]
+    fn decide(
+        &self,
+        parent_context: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        span_kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
         let (mut result, session);
         match &self.decides {
             Decides::Sampler(inner) => {

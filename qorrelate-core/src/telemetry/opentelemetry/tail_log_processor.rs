@@ -74,6 +74,14 @@ impl<P: LogProcessor + 'static> SessionTailLogProcessor<P> {
         self
     }
 
+    /// Reports what it holds, and what became of it, as metrics of this meter: see `docs/sampling.md`.
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn report_to(self, meter: &super::opentelemetry::metrics::Meter) -> Self {
+        super::metrics::report(&self.counts(), "logs", meter);
+        self
+    }
+
     /// What it holds, and what became of it, for as long as you look.
     pub fn counts(&self) -> TailCounts {
         self.tail.counts()

@@ -4,6 +4,8 @@ pub(crate) mod active_span;
 pub(crate) mod context;
 mod labels;
 mod log_processor;
+#[cfg(feature = "metrics")]
+mod metrics;
 pub(crate) mod sampler;
 mod server_timing;
 mod tail_log_processor;
