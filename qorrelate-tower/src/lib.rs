@@ -56,7 +56,9 @@ pub use qorrelate_core::opentelemetry_0_33;
 pub use qorrelate_core::{
     ATTRIBUTE, BrokenRule, Carrier, DEFAULT_HEADER, InCurrentSession, InSession, InvalidSetting,
     InvalidSettingReason, MAX_LEN, MissingSessionId, ParseSessionIdError, Policy, RequestView,
-    SamplingFormula, SessionCookie, SessionGuard, SessionId, SessionIdOutcome, SessionIdRules, SessionRatio, Source, extract_session, in_current_session, inject_session, record_current_session,
+    SamplingFormula, SessionCookie, SessionGuard, SessionId, SessionIdOutcome, SessionIdRules,
+    SessionRatio, Source, extract_session, in_current_session, inject_session,
+    record_current_session,
 };
 #[cfg(feature = "client")]
 pub use qorrelate_core::{Hosts, InvalidHost, InvalidHostReason};
