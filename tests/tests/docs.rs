@@ -44,6 +44,8 @@ impl Program {
         }
         if let Some(collector) = collector {
             command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"));
+            // The default, unless another package of the workspace turns on JSON.
+            command.env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
         }
         Self { process: command.spawn().unwrap(), address }
     }

@@ -133,7 +133,7 @@ impl RequestSession {
     /// Calls the inner service with the session, or none, current on this thread.
     #[inline]
     pub fn call<R, T>(&mut self, request: R, inner: impl FnOnce(R) -> T) -> T {
-        let mut running = self.start_on_thread();
+        let mut running = self.start_everywhere();
         let output = inner(request);
         running.stop();
         output
@@ -148,6 +148,12 @@ impl RequestSession {
     #[inline]
     fn session_id(&self) -> Option<&SessionId> {
         self.request.as_ref()?.outcome.session_id()
+    }
+
+    #[inline(always)]
+    fn start_everywhere(&mut self) -> RunningEverywhere<'_> {
+        let attached = self.opentelemetry.attaches().then(|| self.attach());
+        RunningEverywhere { _opentelemetry: attached, request: self.start_on_thread() }
     }
 
     #[cold]
@@ -200,14 +206,14 @@ where
     }
 }
 
-/// A request that is polled.
+/// A request that runs, also as OpenTelemetry's contexts say, if they were asked for.
 #[derive(Debug)]
-pub(crate) struct Polled<'a> {
+pub(crate) struct RunningEverywhere<'a> {
     _opentelemetry: Option<versions::Attached>,
     request: RunningRequest<'a>,
 }
 
-impl Running for Polled<'_> {
+impl Running for RunningEverywhere<'_> {
     #[inline(always)]
     fn stop(&mut self) {
         self.request.stop();
@@ -215,16 +221,15 @@ impl Running for Polled<'_> {
 }
 
 impl Outside for RequestSession {
-    type Running<'a> = Polled<'a>;
+    type Running<'a> = RunningEverywhere<'a>;
     type OnThread<'a> = RunningRequest<'a>;
 
     #[inline(always)]
-    fn start(&mut self) -> Polled<'_> {
+    fn start(&mut self) -> RunningEverywhere<'_> {
         if let Tag::InFirstPoll { is_inside } = self.tag {
             self.tag(is_inside);
         }
-        let attached = self.opentelemetry.attaches().then(|| self.attach());
-        Polled { _opentelemetry: attached, request: self.start_on_thread() }
+        self.start_everywhere()
     }
 
     #[inline(always)]

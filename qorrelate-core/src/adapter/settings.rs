@@ -652,12 +652,9 @@ macro_rules! settings_methods {
     ) => {
         #[doc = concat!("Puts the session into the current context of `", $module, "`: for code that uses")]
         /// OpenTelemetry without `tracing`, such as tasks spawned with `.with_current_context()`. It is
-        /// off by default, because it costs three allocations on every poll: the context is made anew from
-        /// what is current.
-        ///
-        /// It is there while a handler, and the body of its response, is *polled*. A service that spawns
-        /// something in `Service::call` itself, before its future is polled, uses
-        /// [`in_current_session`](crate::InCurrentSession) there.
+        /// off by default, because it costs three allocations whenever the inner service is called and
+        /// on every poll: the context is made anew from what is current. Both are needed: some layers take
+        /// the context that is current when they are called, and make it current again on each poll.
         ///
         /// ```
         #[doc = concat!("use ", $path, "::", $name, ";")]
