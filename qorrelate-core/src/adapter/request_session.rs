@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
+use tracing::dispatcher;
 
 use super::settings::Settings;
 use crate::current::{Inside, Outside, Request, Running, RunningRequest, request_has_session};
@@ -94,8 +95,11 @@ impl RequestSession {
             },
         };
         let tag = match outcome.session_id() {
-            Some(_) => Tag::InFirstPoll { is_inside: settings.tags_current_span() },
-            None => Tag::Done,
+            Some(_) if settings.opentelemetry().tags() || dispatcher::has_been_set() => {
+                Tag::InFirstPoll { is_inside: settings.tags_current_span() }
+            }
+            // There is no span, and asking for it would cost more than asking this.
+            _ => Tag::Done,
         };
         let is_link_due = is_link_due(&outcome);
         let mut request = Some(Request { outcome, is_link_due });

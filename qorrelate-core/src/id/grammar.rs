@@ -178,7 +178,8 @@ pub(crate) fn check<'a>(
     }
     buffer.0.get_mut(..bytes.len()).ok_or(too_long)?.copy_from_slice(bytes);
     let (chunks, _) = buffer.0.as_chunks::<CHUNK>();
-    if has_forbidden(chunks.get(..bytes.len().div_ceil(CHUNK)).unwrap_or_default()) {
+    let chunks = chunks.get(..bytes.len().div_ceil(CHUNK)).unwrap_or_default();
+    if has_forbidden(chunks) {
         return Err(broken(BrokenRule::ForbiddenByte));
     }
     if matches!(bytes, b"." | b"..") {
@@ -188,7 +189,8 @@ pub(crate) fn check<'a>(
         return Err(broken(BrokenRule::Sentinel));
     }
     // Every allowed byte is ASCII, so this cannot fail; saying so costs less than `unsafe`.
-    let id = buffer.0.get(..bytes.len()).and_then(|id| std::str::from_utf8(id).ok());
+    let chunks = std::str::from_utf8(chunks.as_flattened()).ok();
+    let id = chunks.and_then(|chunks| chunks.get(..bytes.len()));
     id.map(WellFormed).ok_or(broken(BrokenRule::ForbiddenByte))
 }
 
@@ -218,7 +220,8 @@ fn is_sentinel(bytes: &[u8]) -> bool {
         4 => bytes.eq_ignore_ascii_case(b"null"),
         9 => bytes.eq_ignore_ascii_case(b"undefined"),
         32 => bytes.iter().all(|&byte| byte == b'0'),
-        36 => bytes == b"00000000-0000-0000-0000-000000000000",
+        // Most IDs are a UUID and end with another digit.
+        36 => bytes.ends_with(b"0") && bytes == b"00000000-0000-0000-0000-000000000000",
         _ => false,
     }
 }

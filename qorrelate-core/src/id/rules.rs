@@ -93,6 +93,7 @@ impl SessionIdRules {
     }
 
     /// The bytes as a [`SessionId`], if they are well-formed and accepted.
+    #[inline]
     pub fn parse(&self, bytes: &[u8]) -> Result<SessionId, ParseSessionIdError> {
         let broken = |rule| Err(ParseSessionIdError::new(rule, bytes.len()));
         let mut buffer = Buffer::new();

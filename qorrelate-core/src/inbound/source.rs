@@ -425,6 +425,7 @@ impl<N: FromStr> ResolvedSource<N> {
     }
 
     /// What this source says of a request: nothing, an ID, or why there is none.
+    #[inline]
     pub(crate) fn read<H: RequestHead<HeaderName = N>>(
         &self,
         head: &H,

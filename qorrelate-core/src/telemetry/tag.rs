@@ -18,10 +18,6 @@ use crate::inbound::ATTRIBUTE;
 ///
 /// To be called in the first poll: some tracing layers are in their span only while they poll.
 pub(crate) fn tag_current_span(session: &SessionId, is_inside: bool) {
-    // Without a subscriber there is no span, and asking for it would cost more than asking this.
-    if !tracing::dispatcher::has_been_set() {
-        return;
-    }
     #[cfg(feature = "tracing-subscriber")]
     carry::hint_if_missing();
     let span = Span::current();

@@ -61,6 +61,18 @@ macro_rules! versions {
                 false
             }
 
+            /// Whether there may be an active span to tag.
+            #[inline]
+            pub(crate) const fn tags(&self) -> bool {
+                $(
+                    #[cfg(feature = $feature)]
+                    if self.$module.tag_active_span {
+                        return true;
+                    }
+                )*
+                false
+            }
+
             /// Puts the session, or that there is none, into the current contexts.
             #[allow(unused_variables, unused_mut, reason = "there may be no version")]
             pub(crate) fn attach(&self, session: Option<&SessionId>) -> Attached {
