@@ -343,3 +343,82 @@ fn recorders_that_send_nothing_by_themselves() {
         with_the_script(recorder, other_headers);
     }
 }
+
+/// The trace and the span of the backend that a recorder tells its vendor of, for the request to that URL.
+type Link = (String, String);
+
+/// The recorder reads `Server-Timing`, and exports the request with a link to what it became.
+fn links_its_requests(
+    recorder: &str,
+    source: Source,
+    links: fn(export: &Value, url: &str) -> Vec<Link>,
+) {
+    with(recorder, true, source, |browser, sites| {
+        reported(browser);
+        for site in &sites.named {
+            for request in WITH_HEADERS {
+                let (seen, number) = sent(browser, site, request);
+                let (span, _) = spans_of(number);
+                let span = span.span_context;
+                let expected = (span.trace_id().to_string(), span.span_id().to_string());
+                let url = site.url(&format!("{}?{}", text(&seen["path"]), text(&seen["query"])));
+                eventually(|| {
+                    let exports = sites.named[0].all();
+                    let exports = exports.iter().filter(|seen| seen["path"] != "/work");
+                    let exports = exports.filter_map(|seen| {
+                        serde_json::from_str::<Value>(seen["body"].as_str().unwrap()).ok()
+                    });
+                    let found: Vec<_> = exports.flat_map(|export| links(&export, &url)).collect();
+                    match found.contains(&expected) {
+                        true => Ok(()),
+                        false => Err(format!("{recorder}: {request}: {found:?}, not {expected:?}")),
+                    }
+                });
+            }
+        }
+    });
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// The elements of a list, or nothing if it is not there.
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+#[test]
+fn splunk_links_its_requests() {
+    links_its_requests("splunk", Source::splunk_cookie(), |export, url| {
+        let of_it = list(export).iter().map(|span| &span["tags"]);
+        let of_it = of_it.filter(|tags| tags["http.url"] == url);
+        of_it.map(|tags| (text(&tags["link.traceId"]), text(&tags["link.spanId"]))).collect()
+    });
+}
+
+#[test]
+fn hyperdx_links_its_requests() {
+    links_its_requests("hyperdx", Source::hyperdx_cookie(), |export, url| {
+        let scopes = list(&export["resourceSpans"]).iter().flat_map(|it| list(&it["scopeSpans"]));
+        let spans = scopes.flat_map(|scope| list(&scope["spans"]));
+        let value = |span: &Value, key: &str| {
+            let attribute = list(&span["attributes"]).iter().find(|it| it["key"] == key);
+            attribute.map(|it| text(&it["value"]["stringValue"])).unwrap_or_default()
+        };
+        let of_it = spans.filter(|span| value(span, "http.url") == url);
+        of_it.map(|span| (value(span, "link.traceId"), value(span, "link.spanId"))).collect()
+    });
+}
+
+/// By itself: its package for tracing is not needed.
+#[test]
+fn faro_links_its_requests() {
+    links_its_requests("faro", Source::header("X-Session-ID"), |export, url| {
+        let events = list(&export["events"]).iter();
+        let of_it = events.filter(|event| event["attributes"]["name"] == url);
+        let trace =
+            |event: &Value| (text(&event["trace"]["trace_id"]), text(&event["trace"]["span_id"]));
+        of_it.map(trace).collect()
+    });
+}
