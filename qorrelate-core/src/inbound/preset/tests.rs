@@ -317,6 +317,13 @@ fn dynatrace() {
             "5$321512332_345h1vhavpkpabrgihhklhcptkpmowulbfbukc-0e0",
             "321512332_345h1vHAVPKPABRGIHHKLHCPTKPMOWULBFBUKC-0e0",
             "5$321512332_345h1vHAVPKPABRGIHHKLHCPTKPMOWULBFBUKC-e0",
+            "5$321512332_345h1vHAVPKPABRGIHHKLHCPTKPMOWULBFBUKC-0e",
+            "5$321512332_345h1vHAVPKPABRGIHHKLHCPTKPMOWULBFBUKC-0e0x",
+            "5$321512332_345h1vHAVPKPABRGIHHKLHCPTKPMOWULBFBUKCA-0e0",
+            "5$321512332_345h1vHAVPKPABRGIHHKLHCPTKPMOWULBFBUK1-0e0",
+            "5$321512332_345h1HAVPKPABRGIHHKLHCPTKPMOWULBFBUKC-0e0",
+            "$v-e",
+            "undefined",
         ]),
     }
     .in_header();
@@ -391,6 +398,9 @@ fn clarity_cookies_are_joined() {
     assert_eq!(read("_clck=../..^2; _clsk=dl3q9a^2"), malformed);
     assert_eq!(read("_clck=1pq6kxh; _clsk=dl3q9a^2"), malformed);
     assert_eq!(read("_clck=^2; _clsk=dl3q9a^2"), malformed);
+    assert_eq!(read("_clck=1pq6kxh^2; _clsk=anna@example.com^2"), malformed);
+    let long = "a".repeat(33);
+    assert_eq!(read(&format!("_clck={long}^2; _clsk=dl3q9a^2")), malformed);
 }
 
 #[cfg(feature = "json-cookies")]
@@ -524,6 +534,16 @@ fn two_sessions_in_one_source_are_malformed() {
     assert_eq!(read(&Source::posthog(), &[("x-posthog-session-id", &both)]), conflicting);
     let lines = [("x-posthog-session-id", UUID), ("x-posthog-session-id", OTHER_UUID)];
     assert_eq!(read(&Source::posthog(), &lines), conflicting);
+    let other = BASE_62.to_lowercase();
+    let both = format!("{BASE_62}/r1, {other}/r2");
+    assert_eq!(read(&Source::highlight(), &[("x-highlight-request", &both)]), conflicting);
+    let both = "1jrnlbnmyvd2h.a.b.c, 1jrnlbnmyvd2i.a.b.c";
+    assert_eq!(read(&Source::openreplay(), &[("x-openreplay-sessiontoken", both)]), conflicting);
+    let [one, two] = ["HAVPKPABRGIHHKLHCPTKPMOWULBFBUKC", "IAVPKPABRGIHHKLHCPTKPMOWULBFBUKC"];
+    let both = format!("5$1_2h1v{one}-0e0, 5$1_2h1v{two}-0e0");
+    assert_eq!(read(&Source::dynatrace(), &[("x-dtpc", &both)]), conflicting);
+    let both = format!("_oo_s_v2=id={UUID}; _oo_s_v2=id={OTHER_UUID}");
+    assert_eq!(read(&Source::openobserve_cookie(), &[("cookie", &both)]), conflicting);
     let baggage = format!("session.id={UUID},session.id={OTHER_UUID}");
     assert_eq!(read(&Source::datadog(), &[("baggage", &baggage)]), conflicting);
     let baggage = format!("session.id={UUID},session.id={UUID}");
@@ -553,12 +573,41 @@ fn a_preflight_must_allow_what_the_sdk_adds() {
     assert_eq!(headers(&Source::query("sid")), "");
     assert_eq!(headers(&Source::sentry_replay()), "baggage sentry-trace traceparent");
     assert_eq!(headers(&Source::rollbar()), "baggage");
-    assert_eq!(headers(&Source::datadog_cookie()), "");
-    assert_eq!(headers(&Source::app_insights_cookie()), "request-id traceparent");
+    assert_eq!(
+        headers(&Source::datadog()),
+        "baggage traceparent tracestate x-datadog-origin x-datadog-parent-id \
+         x-datadog-sampling-priority x-datadog-trace-id"
+    );
+    for source in [Source::openobserve(), Source::arms()] {
+        assert_eq!(headers(&source), "baggage traceparent tracestate");
+    }
     assert_eq!(
         headers(&Source::posthog()),
         "x-posthog-session-id x-posthog-window-id x-posthog-distinct-id traceparent"
     );
+    assert_eq!(headers(&Source::highlight()), "x-highlight-request traceparent");
+    assert_eq!(
+        headers(&Source::openreplay()),
+        "x-openreplay-sessiontoken x-openreplay-session-token openreplaysession.id"
+    );
+    assert_eq!(headers(&Source::logrocket()), "x-logrocket-url");
+    assert_eq!(headers(&Source::fullstory()), "x-fullstory-url");
+    assert_eq!(headers(&Source::dynatrace()), "x-dtpc");
+    for source in [Source::datadog_cookie(), Source::openobserve_cookie(), Source::clarity_cookie()]
+    {
+        assert_eq!(headers(&source), "", "{source}");
+    }
+    assert_eq!(headers(&Source::app_insights_cookie()), "request-id traceparent");
+    #[cfg(feature = "json-cookies")]
+    for (source, expected) in [
+        (Source::posthog_cookie("phc_abc"), ""),
+        (Source::splunk_cookie(), ""),
+        (Source::hyperdx_cookie(), "traceparent"),
+        (Source::amplitude_cookie("0123456789"), ""),
+        (Source::aws_rum_cookie(), "x-amzn-trace-id"),
+    ] {
+        assert_eq!(headers(&source), expected, "{source}");
+    }
 }
 
 #[test]
