@@ -11,8 +11,10 @@ use actix_web::dev::{Extensions, Service, ServiceRequest, ServiceResponse, Trans
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{Error, HttpMessage};
 use pin_project_lite::pin_project;
+#[cfg(doc)]
+use qorrelate_core::SessionId;
+use qorrelate_core::SessionIdOutcome;
 use qorrelate_core::adapter::{CookieToSet, InRequest, RequestSession, Settings};
-use qorrelate_core::{SessionId, SessionIdOutcome};
 
 use crate::body::SessionBody;
 use crate::head::Head;
@@ -196,10 +198,14 @@ fn change_response<B>(
     result: &mut Result<ServiceResponse<B>, Error>,
 ) {
     let header = settings.header_for_response().cloned().zip(outcome.session_id().cloned());
+    let kept = settings.header_for_kept(outcome).cloned();
     let cookie = settings.cookie_to_set(outcome);
     let change = move |headers: &mut HeaderMap| {
         if let Some((name, id)) = &header {
-            echo(headers, name, id);
+            insert_if_missing(headers, name, id.into());
+        }
+        if let Some(name) = &kept {
+            insert_if_missing(headers, name, HeaderValue::from_static("1"));
         }
         if let Some(cookie) = &cookie {
             set_cookie(headers, cookie);
@@ -215,9 +221,9 @@ fn change_response<B>(
     }
 }
 
-fn echo(headers: &mut HeaderMap, name: &HeaderName, id: &SessionId) {
+fn insert_if_missing(headers: &mut HeaderMap, name: &HeaderName, value: HeaderValue) {
     if !headers.contains_key(name) {
-        headers.insert(name.clone(), id.into());
+        headers.insert(name.clone(), value);
     }
 }
 

@@ -154,6 +154,8 @@ where
     }
 }
 
+const KEPT: HeaderValue = HeaderValue::from_static("1");
+
 #[cold]
 fn change_response(
     settings: &Settings<HeaderName>,
@@ -162,6 +164,9 @@ fn change_response(
 ) {
     if let (Some(name), Some(id)) = (settings.header_for_response(), outcome.session_id()) {
         headers.entry(name).or_insert_with(|| id.into());
+    }
+    if let Some(name) = settings.header_for_kept(outcome) {
+        headers.entry(name).or_insert(KEPT);
     }
     let Some(cookie) = settings.cookie_to_set(outcome) else { return };
     let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);

@@ -37,6 +37,7 @@ pub struct Settings<N> {
     on_outcome: Option<Arc<Hook>>,
     keep_marked: Option<ResolvedSource<N>>,
     response_header: Option<N>,
+    kept_header: Option<N>,
     cookie: Option<SessionCookie>,
     is_public_edge: bool,
     baggage_header: Option<N>,
@@ -61,6 +62,7 @@ impl<N: FromStr + Clone> Settings<N> {
             on_outcome: None,
             keep_marked: None,
             response_header: None,
+            kept_header: None,
             cookie: None,
             is_public_edge: false,
             baggage_header: baggage::HEADER.parse().ok(),
@@ -89,8 +91,13 @@ impl<N: FromStr + Clone> Settings<N> {
 
     #[allow(missing_docs, reason = "see settings_methods!")]
     pub fn response_header(mut self, name: &str) -> Result<Self, InvalidSetting> {
-        let invalid = |_| InvalidSetting::new("header", name, InvalidSettingReason::NotAToken);
-        self.response_header = Some(name.parse().map_err(invalid)?);
+        self.response_header = Some(header(name)?);
+        Ok(self)
+    }
+
+    #[allow(missing_docs, reason = "see settings_methods!")]
+    pub fn kept_header(mut self, name: &str) -> Result<Self, InvalidSetting> {
+        self.kept_header = Some(header(name)?);
         Ok(self)
     }
 
@@ -244,6 +251,12 @@ impl<N> Settings<N> {
         self.response_header.as_ref()
     }
 
+    /// The header that tells that the session is kept, if it is. Its value is `1`.
+    pub fn header_for_kept(&self, outcome: &SessionIdOutcome) -> Option<&N> {
+        let header = self.kept_header.as_ref()?;
+        outcome.session_id()?.is_kept().then_some(header)
+    }
+
     /// The cookie for the response, if it is a page: for a request whose session was generated, if the
     /// user asked for it.
     pub fn cookie_to_set(&self, outcome: &SessionIdOutcome) -> Option<CookieToSet> {
@@ -260,7 +273,7 @@ impl<N> Settings<N> {
     /// Whether there is anything to put on a response: a header or a cookie.
     #[inline]
     pub const fn changes_response(&self) -> bool {
-        self.response_header.is_some() || self.cookie.is_some()
+        self.response_header.is_some() || self.kept_header.is_some() || self.cookie.is_some()
     }
 
     #[inline]
@@ -303,6 +316,11 @@ impl<N> Settings<N> {
     }
 }
 
+fn header<N: FromStr>(name: &str) -> Result<N, InvalidSetting> {
+    let invalid = |_| InvalidSetting::new("header", name, InvalidSettingReason::NotAToken);
+    name.parse().map_err(invalid)
+}
+
 impl<N: FromStr + Clone> Default for Settings<N> {
     fn default() -> Self {
         Self::new()
@@ -318,6 +336,7 @@ impl<N: fmt::Debug> fmt::Debug for Settings<N> {
             .field("on_outcome", &self.on_outcome.is_some())
             .field("keep_marked", &self.keep_marked)
             .field("response_header", &self.response_header)
+            .field("kept_header", &self.kept_header)
             .field("cookie", &self.cookie)
             .field("is_public_edge", &self.is_public_edge)
             .field("inserts_extension", &self.inserts_extension)
@@ -473,6 +492,35 @@ macro_rules! settings_methods {
         /// ```
         pub fn response_header(self, name: &str) -> Result<Self, $crate::InvalidSetting> {
             self.try_set(|settings| settings.response_header(name))
+        }
+
+        /// Tells the page that this process keeps the session: this header of the response is `1` if
+        /// [`SessionId::is_kept`](crate::SessionId::is_kept) says so when the response starts, because the
+        /// session met an error or somebody asked for it. A recorder that samples can then start to record,
+        /// or send what it has.
+        ///
+        /// An error becomes known when its span ends. The span of the request itself ends after its response
+        /// has started, so a session that fails there for the first time is told with the next response.
+        ///
+        /// For a page to read it across origins, the API must name it in `Access-Control-Expose-Headers`. A
+        /// response that has the header already keeps it. What is said of caches at
+        /// [`response_header`](Self::response_header) holds here too.
+        ///
+        /// # Errors
+        ///
+        #[doc = concat!("[`InvalidSetting`](", $path, "::InvalidSetting) if it is not a valid header name.")]
+        ///
+        /// # Example
+        ///
+        /// ```
+        #[doc = concat!("use ", $path, "::", $name, ";")]
+        ///
+        #[doc = concat!("let layer = ", $name, "::new().kept_header(\"X-Session-Kept\")?;")]
+        /// # let _ = layer;
+        #[doc = concat!("# Ok::<(), ", $path, "::InvalidSetting>(())")]
+        /// ```
+        pub fn kept_header(self, name: &str) -> Result<Self, $crate::InvalidSetting> {
+            self.try_set(|settings| settings.kept_header(name))
         }
 
         /// Takes a session that was generated ([`on_missing`](Self::on_missing),
