@@ -3,9 +3,6 @@
 
 use std::sync::Arc;
 
-#[cfg(any(feature = "opentelemetry_0_32", feature = "opentelemetry_0_33"))]
-use super::session_id::SessionId;
-
 /// Given to a session by the source that it was found in. Shared by all its sessions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Labels {
@@ -35,12 +32,13 @@ pub(crate) struct ReplayLink {
 
 #[cfg(any(feature = "opentelemetry_0_32", feature = "opentelemetry_0_33"))]
 impl ReplayLink {
-    pub(crate) fn url(&self, session: &SessionId) -> String {
-        let mut id = session.url_encoded().into_owned();
+    /// For an ID that is percent-encoded.
+    pub(crate) fn url(&self, encoded: &str) -> String {
         if self.keeps_slash {
-            id = id.replace("%2F", "/");
+            self.template.replace(PLACEHOLDER, &encoded.replace("%2F", "/"))
+        } else {
+            self.template.replace(PLACEHOLDER, encoded)
         }
-        self.template.replace(PLACEHOLDER, &id)
     }
 }
 

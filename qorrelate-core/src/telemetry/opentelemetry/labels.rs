@@ -11,7 +11,7 @@ pub(super) fn of<'a>(
     labels: &'a Labels,
 ) -> impl Iterator<Item = KeyValue> + 'a {
     let link = labels.replay_link.as_ref().filter(|_| take_due_link(session));
-    let link = link.map(|link| KeyValue::new(link.attribute.clone(), link.url(session)));
+    let link = link.map(|link| KeyValue::new(link.attribute.clone(), link.url(&session.url_encoded())));
     let attribute = |name: &std::sync::Arc<str>| KeyValue::new(name.clone(), session.shared());
     labels.attributes.iter().map(attribute).chain(link)
 }
