@@ -6,7 +6,6 @@ mod payments;
 mod services;
 mod storefront;
 mod telemetry;
-mod viewer;
 
 use std::process::ExitCode;
 

@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use viewer::{Store, StoreError};
 
 use crate::args::Args;
 use crate::telemetry::{Telemetry, TelemetryError};
-use crate::viewer::{Store, StoreError};
-use crate::{payments, storefront, viewer};
+use crate::{payments, storefront};
 
 /// How long requests in flight may take to finish once the shop was told to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args) -> Result<(), ShopError> {
         let viewer_ended = CancellationToken::new();
         tokio::spawn({
             let listener = tokio::net::TcpListener::from_std(viewer.listener)?;
-            let app = viewer::app(store, &storefront.url);
+            let app = viewer::app(store, Some(&storefront.url));
             let stop = stop_viewer.clone().cancelled_owned();
             let end = viewer_ended.clone().drop_guard();
             async move {

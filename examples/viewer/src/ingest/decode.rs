@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::trace::v1::Span as OtlpSpan;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use serde_json::Value;
 
-use super::model::{Attributes, Log, Span, Status, Timestamp};
+use crate::model::{Attributes, Log, Span, Status, Timestamp, text};
 
 /// What could be read, and how many records could not be kept.
 #[derive(Debug)]
@@ -158,14 +158,5 @@ fn json(value: AnyValue) -> Value {
         Some(Any::ArrayValue(array)) => array.values.into_iter().map(json).collect(),
         Some(Any::KvlistValue(list)) => Value::Object(attributes(list.values)),
         Some(Any::BytesValue(bytes)) => hex(&bytes).into(),
-    }
-}
-
-/// A JSON value as a line of text: a string is itself, anything else is its JSON.
-pub(crate) fn text(value: Value) -> String {
-    match value {
-        Value::String(text) => text,
-        Value::Null => String::new(),
-        other => other.to_string(),
     }
 }

@@ -139,6 +139,15 @@ impl Serialize for Timestamp {
     }
 }
 
+/// A JSON value as a line of text: a string is itself, anything else is its JSON.
+pub(crate) fn text(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

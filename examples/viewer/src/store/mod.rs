@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Row, params};
 
-use super::model::{
+use crate::model::{
     Attributes, Log, SESSION_ID, SEVERITY_ERROR, Session, Span, Status, Summary, Timestamp,
 };
 
@@ -44,17 +44,21 @@ const SCHEMA: &str = "
     CREATE INDEX IF NOT EXISTS logs_by_session ON logs (session_id);
 ";
 
+/// Why the store can't keep or find something.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum StoreError {
+#[non_exhaustive]
+pub enum StoreError {
+    /// SQLite says so.
     #[error("{0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// The file holds what the viewer didn't write.
     #[error("stored attributes are not JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 
-/// Cheap to clone; all clones see the same database.
+/// What the viewer keeps. Cheap to clone; all clones see the same database.
 #[derive(Clone, Debug)]
-pub(crate) struct Store {
+pub struct Store {
     connection: Arc<Mutex<Connection>>,
 }
 
@@ -67,7 +71,7 @@ pub(crate) struct Untagged {
 
 impl Store {
     /// Opens the file, or memory where there is none.
-    pub(crate) fn open(file: Option<&Path>) -> Result<Self, StoreError> {
+    pub fn open(file: Option<&Path>) -> Result<Self, StoreError> {
         let connection = match file {
             Some(file) => Connection::open(file)?,
             None => Connection::open_in_memory()?,

@@ -1,5 +1,8 @@
 //! The viewer's pages: the list of sessions, and one session as a waterfall.
 
+mod api;
+mod waterfall;
+
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, Query, State};
@@ -9,11 +12,12 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::api::Search;
-use super::model::Summary;
-use super::store::{Store, Untagged};
-use super::waterfall::{self, Row, Waterfall};
-use super::{ViewerError, blocking};
+use crate::model::Summary;
+use crate::store::{Store, Untagged};
+use crate::{ViewerError, blocking};
+
+use self::api::Search;
+use self::waterfall::{Row, Waterfall};
 
 /// More than anybody scrolls through: beyond it there is the search.
 const LISTED: usize = 200;
@@ -21,32 +25,34 @@ const LISTED: usize = 200;
 /// Everything that is not unreserved in a URL (RFC 3986): a session ID may contain `/`, `:`, `+` and `=`.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-pub(super) fn routes(store: Store, storefront: &str) -> Router {
+pub(crate) fn routes(store: Store, storefront: Option<&str>) -> Router {
+    let api = api::routes(store.clone());
     Router::new()
         .route("/", get(sessions))
         .route("/sessions", get(|| async { Redirect::permanent("/") }))
         .route("/sessions/{*session_id}", get(session))
         .route(
             "/assets/viewer.css",
-            get(|| async { asset("text/css", include_str!("assets/viewer.css")) }),
+            get(|| async { asset("text/css", include_str!("../../assets/viewer.css")) }),
         )
         .route(
             "/assets/live.js",
-            get(|| async { asset("text/javascript", include_str!("assets/live.js")) }),
+            get(|| async { asset("text/javascript", include_str!("../../assets/live.js")) }),
         )
-        .with_state(Pages { store, storefront: storefront.into() })
+        .with_state(Pages { store, storefront: storefront.map(Into::into) })
+        .merge(api)
 }
 
 #[derive(Clone)]
 struct Pages {
     store: Store,
-    storefront: std::sync::Arc<str>,
+    storefront: Option<std::sync::Arc<str>>,
 }
 
 #[derive(Template)]
 #[template(path = "sessions.html")]
 struct SessionsPage<'a> {
-    storefront: &'a str,
+    storefront: Option<&'a str>,
     search: &'a str,
     poll: String,
     sessions: &'a [Listed],
@@ -62,7 +68,7 @@ struct Listed {
 #[derive(Template)]
 #[template(path = "session.html")]
 struct SessionPage<'a> {
-    storefront: &'a str,
+    storefront: Option<&'a str>,
     search: &'a str,
     session_id: &'a str,
     json: String,
@@ -75,7 +81,7 @@ struct SessionPage<'a> {
 #[derive(Template)]
 #[template(path = "unknown_session.html")]
 struct UnknownSessionPage<'a> {
-    storefront: &'a str,
+    storefront: Option<&'a str>,
     search: &'a str,
     session_id: &'a str,
     poll: String,
@@ -100,7 +106,7 @@ async fn sessions(
     html(
         StatusCode::OK,
         &SessionsPage {
-            storefront: &pages.storefront,
+            storefront: pages.storefront.as_deref(),
             search: &search,
             poll: list_link(&search),
             sessions: &sessions,
@@ -124,7 +130,7 @@ async fn session(
         Some(session) => html(
             StatusCode::OK,
             &SessionPage {
-                storefront: &pages.storefront,
+                storefront: pages.storefront.as_deref(),
                 search: "",
                 session_id: &session_id,
                 json: format!("/api{}", session_link(&session_id)),
@@ -137,7 +143,7 @@ async fn session(
         None => html(
             StatusCode::NOT_FOUND,
             &UnknownSessionPage {
-                storefront: &pages.storefront,
+                storefront: pages.storefront.as_deref(),
                 search: "",
                 session_id: &session_id,
                 poll,

@@ -22,15 +22,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tower_http::decompression::RequestDecompressionLayer;
 
+use crate::store::{Store, StoreError};
+
 use super::decode;
-use super::store::{Store, StoreError};
 
 /// Counted after decompression, so that a small gzip bomb is no way around it.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 
 const WHY_REJECTED: &str = "a record needs a valid trace ID, span ID and time";
 
-pub(super) fn routes(store: Store) -> Router {
+pub(crate) fn routes(store: Store) -> Router {
     Router::new()
         .route("/v1/traces", post(traces))
         .route("/v1/logs", post(logs))

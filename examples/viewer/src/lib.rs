@@ -1,23 +1,18 @@
-//! The viewer: receives OTLP from the other services, keeps it, and shows what belongs to one session.
+//! The viewer: receives OTLP over HTTP, keeps it, and shows what belongs to one session.
 //!
 //! It is not instrumented: a viewer that reported on itself would have something to receive for ever.
 
-mod api;
-mod decode;
+mod ingest;
 mod model;
-mod otlp;
 mod pages;
 mod store;
-#[cfg(test)]
-mod tests;
-mod waterfall;
 
 use axum::Router;
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 use tower_http::set_header::SetResponseHeaderLayer;
 
-pub(crate) use self::store::{Store, StoreError};
+pub use self::store::{Store, StoreError};
 
 /// What came over the wire is escaped; should that ever fail, nothing but our own files may run.
 const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
@@ -25,17 +20,15 @@ const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
 
-/// The whole viewer; `storefront` is where its empty state sends people.
-pub(crate) fn app(store: Store, storefront: &str) -> Router {
-    let pages = Router::new()
-        .merge(api::routes(store.clone()))
-        .merge(pages::routes(store.clone(), storefront))
+/// The whole viewer; if there is a `storefront`, its empty pages send people there.
+pub fn app(store: Store, storefront: Option<&str>) -> Router {
+    let pages = pages::routes(store.clone(), storefront)
         .layer(SetResponseHeaderLayer::overriding(CONTENT_SECURITY_POLICY, CONTENT_POLICY))
         .layer(SetResponseHeaderLayer::overriding(
             X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
         ));
-    otlp::routes(store).merge(pages)
+    ingest::routes(store).merge(pages)
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -3,8 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::decode::text;
-use super::model::{Attributes, Log, SESSION_ID, SEVERITY_ERROR, Session, Span, Status, Timestamp};
+use crate::model::{
+    Attributes, Log, SESSION_ID, SEVERITY_ERROR, Session, Span, Status, Timestamp, text,
+};
 
 /// Deeper than this is not indented further: a chain without end must not leave the page.
 const MAX_INDENT: usize = 12;

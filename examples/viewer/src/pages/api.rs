@@ -8,9 +8,9 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::model::{Session, Summary};
-use super::store::Store;
-use super::{ViewerError, blocking};
+use crate::model::{Session, Summary};
+use crate::store::Store;
+use crate::{ViewerError, blocking};
 
 pub(super) fn routes(store: Store) -> Router {
     Router::new()

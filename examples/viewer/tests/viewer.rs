@@ -1,5 +1,8 @@
 //! The viewer on a real socket: real OTLP payloads in, JSON and pages out.
 
+// Clippy takes a test's helpers for code that is not a test.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 use std::io::Write as _;
 
 use flate2::Compression;
@@ -20,7 +23,7 @@ use reqwest::StatusCode;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use super::{Store, app};
+use viewer::{Store, app};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
@@ -34,7 +37,7 @@ impl Viewer {
     async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let app = app(Store::open(None).unwrap(), "http://127.0.0.1:3000");
+        let app = app(Store::open(None).unwrap(), Some("http://127.0.0.1:3000"));
         tokio::spawn(async move { axum::serve(listener, app).await });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { url, client }
