@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use viewer::{Store, StoreError};
+use viewer::{Patience, Retention, Store, StoreError};
 
 use crate::args::Args;
 use crate::telemetry::{Telemetry, TelemetryError};
@@ -37,9 +37,8 @@ pub(crate) fn run(args: &Args) -> Result<(), ShopError> {
     let storefront = Listening::on("storefront", args.storefront)?;
     let payments = Listening::on("payments service", args.payments)?;
     let viewer = Listening::on("viewer", args.viewer)?;
-    let store = Store::open(args.db.as_deref()).map_err(|source| ShopError::Store {
-        file: args.db.clone().unwrap_or_else(|| ":memory:".into()),
-        source,
+    let store = Store::open(args.db.as_deref(), Retention::default()).map_err(|source| {
+        ShopError::Store { file: args.db.clone().unwrap_or_else(|| ":memory:".into()), source }
     })?;
     let addresses = format!(
         "storefront {}\npayments {}\nviewer {}\n",
@@ -62,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<(), ShopError> {
             let end = viewer_ended.clone().drop_guard();
             async move {
                 let _end = end;
-                report("viewer", axum::serve(listener, app).with_graceful_shutdown(stop).await);
+                report("viewer", viewer::serve(listener, app, Patience::default(), stop).await);
             }
         });
         let payments_ended = start("payments", {

@@ -74,7 +74,7 @@ fn a_checkout_is_one_session_of_both_services_in_the_viewer() {
     ] {
         let row = [span, service];
         browser.text(".row.span .what", |text| text.lines().eq(row));
-        let lines = format!(".row.log summary[title={service}] .body");
+        let lines = format!(".row.log[data-service={service}] .body");
         browser.text(&lines, |text| text.starts_with(log));
     }
 
@@ -115,6 +115,7 @@ fn the_viewer_shows_why_an_order_failed() {
     });
 
     browser.goto(&format!("{}/sessions/{session}", shop.viewer));
+    browser.text(".span.failed .name", |name| name == "check the card");
     let failed = browser.texts(".span.failed .name");
     assert_eq!(failed, ["call payments", "check the card"]);
     let warnings = browser.texts(".log.warn .body");
@@ -262,6 +263,7 @@ fn a_session_lasts_as_long_as_its_tab_and_no_longer() {
 
     other.goto(&format!("{}/sessions/{other_session}", shop.viewer));
     assert_eq!(other.texts("main h1 .id"), [other_session]);
+    other.text(".trace h2", |title| title == "GET /api/products");
     let titles = other.texts(".trace h2");
     assert_eq!(titles, ["POST /api/checkout", "GET /api/products"]);
 }
@@ -271,7 +273,7 @@ fn an_open_page_of_the_viewer_fills_by_itself() {
     let (shop, driver) = (Shop::start(), Driver::start());
     let browser = driver.browser();
     browser.goto(&format!("{}/sessions/awaited", shop.viewer));
-    assert_eq!(browser.texts("main h1"), ["Nothing from this session yet"]);
+    browser.text("#nothing h2", |text| text == "Nothing from this session yet");
     assert_eq!(shop.checkout(Some("awaited"), json!(["mug"])).status(), 200);
     browser.text(".row.span .name", |name| name == "POST /charge");
 }

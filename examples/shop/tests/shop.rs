@@ -51,6 +51,15 @@ fn one_session_holds_the_work_of_both_services() {
 }
 
 #[test]
+fn the_page_may_run_and_reach_nothing_of_others() {
+    let shop = Shop::start();
+    let answer = shop.client.get(&shop.storefront).send().unwrap();
+    let policy = answer.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none';"), "{policy}");
+    assert!(policy.contains(&format!("script-src 'self' {};", shop.viewer)), "{policy}");
+}
+
+#[test]
 fn a_declined_card_is_an_error_in_both_services() {
     let shop = Shop::start();
     let answer = shop.checkout(Some("declined"), json!(["yacht"]));

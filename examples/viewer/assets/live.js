@@ -1,61 +1,70 @@
-// Keeps the page up to date: asks for a short summary now and then, and fetches the page again only when
-// the summary has changed. What was unfolded stays unfolded.
+// What all pages share: building elements, times in the reader's zone, copying, and asking again and again.
 'use strict';
 
-(() => {
+const viewer = (() => {
   const EVERY_MS = 1000;
   const status = document.getElementById('live');
-  let known = null;
 
-  const main = () => document.querySelector('main');
+  /** An element with properties; what is no element becomes text, so nothing that arrived is ever markup. */
+  function make(tag, properties = {}, ...children) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(properties)) {
+      if (value === undefined || value === null || value === false) continue;
+      if (name === 'class') element.className = value;
+      else if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+      else element.setAttribute(name, value === true ? '' : value);
+    }
+    element.append(...children.filter((child) => child !== null && child !== undefined));
+    return element;
+  }
 
-  function ago(time) {
-    const seconds = Math.max(0, Math.round((Date.now() - Date.parse(time)) / 1000));
+  function ago(at) {
+    const seconds = Math.max(0, Math.round((Date.now() - at) / 1000));
     if (seconds < 60) return `${seconds} s ago`;
     if (seconds < 3600) return `${Math.round(seconds / 60)} min ago`;
     if (seconds < 86400) return `${Math.round(seconds / 3600)} h ago`;
     return `${Math.round(seconds / 86400)} d ago`;
   }
 
-  function localTimes() {
-    for (const time of document.querySelectorAll('time[datetime]')) {
-      const at = new Date(time.dateTime);
-      const text = 'ago' in time.dataset ? ago(time.dateTime) : at.toLocaleTimeString();
+  const format = new Intl.DateTimeFormat(undefined, {
+    year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit',
+    timeZoneName: 'short',
+  });
+
+  function localTimes(within = document) {
+    for (const time of within.querySelectorAll('time[datetime]')) {
+      const at = Date.parse(time.dateTime);
+      if (Number.isNaN(at)) continue;
+      const text = 'ago' in time.dataset ? ago(at) : format.format(at);
       if (time.textContent !== text) time.textContent = text;
-      time.title = `${at.toLocaleString()} (${time.dateTime})`;
+      time.title = `${format.format(at)} (${time.dateTime})`;
     }
   }
 
-  // A link may point at a trace that arrives only after the page.
-  let shown = null;
-  function showTarget() {
-    if (!location.hash || shown === location.hash) return;
-    const target = document.getElementById(location.hash.slice(1));
-    if (!target) return;
-    target.scrollIntoView();
-    shown = location.hash;
-  }
-
-  async function refresh() {
-    const page = await fetch(location.href, { cache: 'no-store' });
-    const next = new DOMParser().parseFromString(await page.text(), 'text/html').querySelector('main');
-    if (!next) return;
-    for (const row of main().querySelectorAll('details[open]')) {
-      const same = next.querySelector(`#${CSS.escape(row.id)}`);
-      if (same) same.open = true;
+  document.addEventListener('click', async (event) => {
+    const button = event.target.closest?.('button[data-copy]');
+    if (!button) return;
+    const text = button.textContent;
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      button.textContent = 'Copied';
+    } catch {
+      button.textContent = 'Not allowed';
     }
-    const focused = document.activeElement?.closest('details')?.id;
-    main().replaceWith(document.importNode(next, true));
-    if (focused) document.getElementById(focused)?.querySelector('summary')?.focus({ preventScroll: true });
+    setTimeout(() => { button.textContent = text; }, 1200);
+  });
+
+  async function json(url) {
+    const answer = await fetch(url, { cache: 'no-store' });
+    if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+    return answer.json();
   }
 
-  async function poll() {
+  /** Calls `ask` every second while the page is seen; one at a time. */
+  async function live(ask) {
     if (!document.hidden) {
       try {
-        const answer = await fetch(main().dataset.poll, { cache: 'no-store' });
-        const summary = await answer.text();
-        if (summary !== known) await refresh();
-        known = summary;
+        await ask();
         status.textContent = 'live';
         status.classList.remove('lost');
       } catch {
@@ -64,12 +73,9 @@
       }
       localTimes();
     }
-    showTarget();
-    setTimeout(poll, EVERY_MS);
+    setTimeout(live, EVERY_MS, ask);
   }
 
-  addEventListener('hashchange', showTarget);
-  showTarget();
   localTimes();
-  poll();
+  return { make, json, live, localTimes, format };
 })();

@@ -2,17 +2,24 @@
 //!
 //! It is not instrumented: a viewer that reported on itself would have something to receive for ever.
 
+mod guard;
 mod ingest;
 mod model;
 mod pages;
+mod problem;
+mod serve;
 mod store;
 
-use axum::Router;
+use std::time::Duration;
+
 use axum::http::HeaderValue;
-use axum::http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::{Router, middleware};
+use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-pub use self::store::{Store, StoreError};
+pub use self::serve::{Patience, serve};
+pub use self::store::{Retention, Store, StoreError};
 
 /// What came over the wire is escaped; should that ever fail, nothing but our own files may run.
 const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
@@ -22,13 +29,31 @@ const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
 
 /// The whole viewer; if there is a `storefront`, its empty pages send people there.
 pub fn app(store: Store, storefront: Option<&str>) -> Router {
+    let header = |name, value| SetResponseHeaderLayer::overriding(name, value);
     let pages = pages::routes(store.clone(), storefront)
-        .layer(SetResponseHeaderLayer::overriding(CONTENT_SECURITY_POLICY, CONTENT_POLICY))
-        .layer(SetResponseHeaderLayer::overriding(
-            X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ));
-    ingest::routes(store).merge(pages)
+        .layer(CompressionLayer::new())
+        .layer(header(CONTENT_SECURITY_POLICY, CONTENT_POLICY));
+    ingest::routes(store)
+        .merge(pages)
+        .layer(middleware::from_fn(guard::own_pages))
+        .layer(middleware::from_fn(guard::loopback_names))
+        .layer(header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .layer(header(REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
+}
+
+/// Deletes what has had its time, a little at a time, for as long as it is polled.
+pub async fn clean(store: Store) {
+    const PAUSE: Duration = Duration::from_secs(30);
+    const BREATH: Duration = Duration::from_millis(20);
+    loop {
+        let more = blocking({
+            let store = store.clone();
+            move || store.clean_step()
+        })
+        .await;
+        // What failed now may succeed later.
+        tokio::time::sleep(if matches!(more, Ok(true)) { BREATH } else { PAUSE }).await;
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,10 @@
 //! What the viewer knows about a span, a log record and a session: the shapes that are stored, shown and
 //! answered as JSON.
 
-use serde::{Serialize, Serializer};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
@@ -16,10 +19,29 @@ pub(crate) const SESSION_ID: &str = "session.id";
 /// Severity numbers from here on are errors (OpenTelemetry's ERROR and FATAL ranges).
 pub(crate) const SEVERITY_ERROR: i32 = 17;
 
+/// Who reports: shared by all that it reported in one request, and stored once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Resource {
+    pub(crate) service: String,
+    pub(crate) attributes: Attributes,
+}
+
+/// The instrumentation that made a record.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Scope {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) attributes: Attributes,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Span {
-    pub(crate) service: String,
+    #[serde(rename = "service", serialize_with = "service_alone")]
+    pub(crate) resource: Arc<Resource>,
+    #[serde(skip)]
+    pub(crate) scope: Arc<Scope>,
     pub(crate) name: String,
+    pub(crate) kind: Kind,
     pub(crate) trace_id: String,
     pub(crate) span_id: String,
     pub(crate) parent_span_id: Option<String>,
@@ -29,11 +51,23 @@ pub(crate) struct Span {
     #[serde(skip)]
     pub(crate) status_message: String,
     pub(crate) attributes: Attributes,
+    pub(crate) events: Vec<Event>,
+}
+
+/// Something that happened during a span.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) struct Event {
+    pub(crate) name: String,
+    pub(crate) nanos: u64,
+    pub(crate) attributes: Attributes,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Log {
-    pub(crate) service: String,
+    #[serde(rename = "service", serialize_with = "service_alone")]
+    pub(crate) resource: Arc<Resource>,
+    #[serde(skip)]
+    pub(crate) scope: Arc<Scope>,
     pub(crate) severity: String,
     #[serde(skip)]
     pub(crate) severity_number: i32,
@@ -44,12 +78,81 @@ pub(crate) struct Log {
     pub(crate) attributes: Attributes,
 }
 
-/// Everything that carries one session ID.
+fn service_alone<S: Serializer>(resource: &Resource, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&resource.service)
+}
+
+impl Span {
+    /// What went wrong, if anything did.
+    ///
+    /// OpenTelemetry's semantic conventions for HTTP: from 500 on, every span is an error; from 400 to 499 only that
+    /// of a client is. The server's span of a refused request is no error, but worth a mark.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        match (self.status, self.kind, self.http_status()) {
+            (Status::Error, ..)
+            | (Status::Unset, Kind::Client, Some(400..))
+            | (Status::Unset, _, Some(500..)) => Some(Trouble::Error),
+            (_, Kind::Server, Some(400..500)) => Some(Trouble::Refused),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn http_status(&self) -> Option<i64> {
+        let known = ["http.response.status_code", "http.status_code"];
+        known.iter().find_map(|key| self.attributes.get(*key)?.as_i64())
+    }
+}
+
+impl Log {
+    pub(crate) fn is_error(&self) -> bool {
+        self.severity_number >= SEVERITY_ERROR
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Trouble {
+    Error,
+    /// A server answered 4xx.
+    Refused,
+}
+
+/// OpenTelemetry's kinds of spans.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    Internal,
+    Server,
+    Client,
+    Producer,
+    Consumer,
+}
+
+impl Kind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Internal => "internal",
+            Self::Server => "server",
+            Self::Client => "client",
+            Self::Producer => "producer",
+            Self::Consumer => "consumer",
+        }
+    }
+
+    pub(crate) fn from_stored(text: &str) -> Self {
+        let kinds = [Self::Server, Self::Client, Self::Producer, Self::Consumer];
+        kinds.into_iter().find(|kind| kind.as_str() == text).unwrap_or(Self::Internal)
+    }
+}
+
+/// What carries one session ID.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Session {
     pub(crate) session_id: String,
     pub(crate) spans: Vec<Span>,
     pub(crate) logs: Vec<Log>,
+    /// There is more than one answer holds.
+    pub(crate) truncated: bool,
 }
 
 /// One line of the list of sessions.
@@ -59,11 +162,28 @@ pub(crate) struct Summary {
     pub(crate) spans: u64,
     pub(crate) logs: u64,
     pub(crate) traces: u64,
-    /// Spans with an error status and log records of severity ERROR or worse.
+    /// Failed spans, and log records of severity ERROR or worse.
     pub(crate) errors: u64,
-    pub(crate) services: Vec<String>,
+    /// Requests that a server answered with 4xx.
+    pub(crate) refused: u64,
+    pub(crate) services: BTreeSet<String>,
     pub(crate) first_seen: Timestamp,
     pub(crate) last_seen: Timestamp,
+}
+
+/// One line of a session's list of traces.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct TraceSummary {
+    /// Empty for the log records outside of any trace.
+    pub(crate) trace_id: String,
+    pub(crate) title: String,
+    pub(crate) spans: u64,
+    pub(crate) logs: u64,
+    pub(crate) errors: u64,
+    pub(crate) refused: u64,
+    pub(crate) started: Timestamp,
+    pub(crate) nanos: i64,
+    pub(crate) version: i64,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -118,10 +238,10 @@ impl Timestamp {
         self.format(FORMAT)
     }
 
-    /// For people: the time of day in UTC, to the millisecond.
-    pub(crate) fn clock(self) -> String {
+    /// For people without scripts: the minute in UTC.
+    pub(crate) fn minute(self) -> String {
         const FORMAT: &[BorrowedFormatItem<'_>] =
-            format_description!("[hour]:[minute]:[second].[subsecond digits:3]");
+            format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
         self.format(FORMAT)
     }
 

@@ -23,7 +23,7 @@ use reqwest::StatusCode;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use viewer::{Store, app};
+use viewer::{Patience, Retention, Store, app, serve};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
@@ -37,8 +37,11 @@ impl Viewer {
     async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let app = app(Store::open(None).unwrap(), Some("http://127.0.0.1:3000"));
-        tokio::spawn(async move { axum::serve(listener, app).await });
+        let app =
+            app(Store::open(None, Retention::default()).unwrap(), Some("http://127.0.0.1:3000"));
+        tokio::spawn(async move {
+            serve(listener, app, Patience::default(), std::future::pending()).await
+        });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { url, client }
     }
@@ -161,6 +164,7 @@ fn expected_session() -> Value {
         "spans": [{
             "service": "payments",
             "name": "POST /charge",
+            "kind": "internal",
             "trace_id": "ab".repeat(16),
             "span_id": "cd".repeat(8),
             "parent_span_id": null,
@@ -177,6 +181,7 @@ fn expected_session() -> Value {
                 "list": ["x", null],
                 "map": {"deep": 1},
             },
+            "events": [],
         }],
         "logs": [{
             "service": "payments",
@@ -187,6 +192,7 @@ fn expected_session() -> Value {
             "time": "2025-11-22T16:40:00.010000000Z",
             "attributes": {"session.id": "abc-123-xyz"},
         }],
+        "truncated": false,
     })
 }
 
@@ -215,6 +221,7 @@ async fn protobuf_is_taken_and_shown() {
             "logs": 1,
             "traces": 1,
             "errors": 1,
+            "refused": 0,
             "services": ["payments"],
             "first_seen": "2025-11-22T16:40:00.000000001Z",
             "last_seen": "2025-11-22T16:40:00.020000000Z",
@@ -343,7 +350,8 @@ async fn an_unknown_session_is_404_as_json_and_as_a_page() {
     let viewer = Viewer::start().await;
     let answer = viewer.get("/api/sessions/nobody").await;
     assert_eq!(answer.status(), StatusCode::NOT_FOUND);
-    assert!(answer.json::<Value>().await.unwrap()["error"].is_string());
+    assert_eq!(answer.headers()[CONTENT_TYPE], "application/problem+json");
+    assert_eq!(answer.json::<Value>().await.unwrap()["status"], 404);
     assert_eq!(viewer.get("/sessions/nobody").await.status(), StatusCode::NOT_FOUND);
 }
 

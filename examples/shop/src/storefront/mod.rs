@@ -11,8 +11,10 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -22,6 +24,7 @@ use opentelemetry::{Context, KeyValue};
 use qorrelate_tower::opentelemetry_0_33::server_timing;
 use qorrelate_tower::{ServerTimingLayer, SessionIdLayer, SessionMakeSpan};
 use tokio_util::sync::CancellationToken;
+use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::telemetry::Telemetry;
@@ -91,6 +94,21 @@ fn app(neighbours: &Neighbours) -> Result<Router, Box<dyn Error + Send + Sync>> 
             "/assets/shop.js",
             get(|| async { asset("text/javascript", include_str!("assets/shop.js")) }),
         );
+    // Nothing runs or loads here but the shop's own files and what the viewer records with; and nothing is sent off
+    // this machine.
+    let policy = format!(
+        "default-src 'none'; script-src 'self' {}; connect-src 'self' http://127.0.0.1:*; style-src 'self'; \
+         img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        neighbours.viewer
+    );
+    let policy = HeaderValue::try_from(policy)?;
+    let page = page.layer((
+        SetResponseHeaderLayer::overriding(CONTENT_SECURITY_POLICY, policy),
+        SetResponseHeaderLayer::overriding(
+            X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
+    ));
     Ok(api.merge(page))
 }
 

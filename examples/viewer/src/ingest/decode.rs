@@ -1,83 +1,63 @@
 //! From OTLP's messages to the viewer's own spans and log records.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
-use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::resource::v1::Resource as OtlpResource;
 use opentelemetry_proto::tonic::trace::v1::Span as OtlpSpan;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use serde_json::Value;
 
-use crate::model::{Attributes, Log, Span, Status, Timestamp, text};
+use crate::model::{
+    Attributes, Event, Kind, Log, Resource, SESSION_ID, Scope, Span, Status, Timestamp, text,
+};
 
-/// What could be read, and how many records could not be kept.
-#[derive(Debug)]
-pub(crate) struct Decoded<T> {
-    pub(crate) records: Vec<T>,
-    pub(crate) rejected: usize,
-}
+/// A longer session ID is no session ID: the library's grammar ends at 128 bytes, others may be more generous.
+const MAX_SESSION_ID: usize = 256;
 
-pub(crate) fn spans(request: ExportTraceServiceRequest) -> Decoded<Span> {
-    let mut decoded = Decoded::new();
-    for of_resource in request.resource_spans {
-        let service = service_name(of_resource.resource.as_ref());
-        for of_scope in of_resource.scope_spans {
-            for span in of_scope.spans {
-                decoded.push(span_of(&service, span));
-            }
-        }
-    }
-    decoded
-}
+const MAX_SERVICE: usize = 256;
 
-pub(crate) fn logs(request: ExportLogsServiceRequest) -> Decoded<Log> {
-    let mut decoded = Decoded::new();
-    for of_resource in request.resource_logs {
-        let service = service_name(of_resource.resource.as_ref());
-        for of_scope in of_resource.scope_logs {
-            for log in of_scope.log_records {
-                decoded.push(log_of(&service, log));
-            }
-        }
-    }
-    decoded
-}
-
-impl<T> Decoded<T> {
-    fn new() -> Self {
-        Self { records: Vec::new(), rejected: 0 }
-    }
-
-    fn push(&mut self, record: Option<T>) {
-        match record {
-            Some(record) => self.records.push(record),
-            None => self.rejected += 1,
-        }
-    }
-}
-
-fn service_name(resource: Option<&Resource>) -> String {
-    resource
-        .into_iter()
-        .flat_map(|resource| &resource.attributes)
-        .find(|attribute| attribute.key == "service.name")
-        .and_then(|attribute| match &attribute.value.as_ref()?.value {
-            Some(Any::StringValue(name)) if !name.is_empty() => Some(name.clone()),
-            _ => None,
-        })
+/// `None` if the service's name is no name.
+pub(crate) fn resource(resource: Option<OtlpResource>) -> Option<Arc<Resource>> {
+    let attributes = attributes(resource.unwrap_or_default().attributes);
+    let service = match attributes.get("service.name").and_then(Value::as_str) {
+        Some(name) if name.len() > MAX_SERVICE => return None,
+        Some(name) if !name.is_empty() => name.to_owned(),
         // The name that the OpenTelemetry specification gives to a service without one.
-        .unwrap_or_else(|| "unknown_service".to_owned())
+        _ => "unknown_service".to_owned(),
+    };
+    Some(Arc::new(Resource { service, attributes }))
 }
 
-fn span_of(service: &str, span: OtlpSpan) -> Option<Span> {
+pub(crate) fn scope(scope: InstrumentationScope) -> Arc<Scope> {
+    let attributes = attributes(scope.attributes);
+    Arc::new(Scope { name: scope.name, version: scope.version, attributes })
+}
+
+/// `None` without valid IDs and times.
+pub(crate) fn span(resource: Arc<Resource>, scope: Arc<Scope>, span: OtlpSpan) -> Option<Span> {
+    let kind = match span.kind() {
+        SpanKind::Server => Kind::Server,
+        SpanKind::Client => Kind::Client,
+        SpanKind::Producer => Kind::Producer,
+        SpanKind::Consumer => Kind::Consumer,
+        SpanKind::Internal | SpanKind::Unspecified => Kind::Internal,
+    };
     let status = span.status.unwrap_or_default();
+    let events = span.events.into_iter().map(|event| Event {
+        name: event.name,
+        nanos: event.time_unix_nano,
+        attributes: attributes(event.attributes),
+    });
     Some(Span {
-        service: service.to_owned(),
+        resource,
+        scope,
         name: span.name,
+        kind,
         trace_id: hex_id::<16>(&span.trace_id)?,
         span_id: hex_id::<8>(&span.span_id)?,
         parent_span_id: hex_id::<8>(&span.parent_span_id),
@@ -89,18 +69,21 @@ fn span_of(service: &str, span: OtlpSpan) -> Option<Span> {
             Ok(StatusCode::Unset) | Err(_) => Status::Unset,
         },
         status_message: status.message,
-        attributes: attributes(span.attributes),
+        attributes: with_a_session(attributes(span.attributes))?,
+        events: events.collect(),
     })
 }
 
-fn log_of(service: &str, log: LogRecord) -> Option<Log> {
+/// `None` without a valid time.
+pub(crate) fn log(resource: Arc<Resource>, scope: Arc<Scope>, log: LogRecord) -> Option<Log> {
     // A log bridge need not know when the thing happened: then it is when it was seen.
     let nanos = match log.time_unix_nano {
         0 => log.observed_time_unix_nano,
         nanos => nanos,
     };
     Some(Log {
-        service: service.to_owned(),
+        resource,
+        scope,
         severity: match log.severity_text {
             text if text.is_empty() => severity_name(log.severity_number).to_owned(),
             text => text,
@@ -110,8 +93,13 @@ fn log_of(service: &str, log: LogRecord) -> Option<Log> {
         trace_id: hex_id::<16>(&log.trace_id),
         span_id: hex_id::<8>(&log.span_id),
         time: Timestamp::from_unix_nanos(nanos)?,
-        attributes: attributes(log.attributes),
+        attributes: with_a_session(attributes(log.attributes))?,
     })
+}
+
+fn with_a_session(attributes: Attributes) -> Option<Attributes> {
+    let id = attributes.get(SESSION_ID).and_then(Value::as_str);
+    id.is_none_or(|id| id.len() <= MAX_SESSION_ID).then_some(attributes)
 }
 
 fn severity_name(number: i32) -> &'static str {

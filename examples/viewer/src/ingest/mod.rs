@@ -1,7 +1,9 @@
 //! What comes in: bytes, checked, as what the model calls them.
 
+mod body;
 mod decode;
 mod otlp;
+mod records;
 
 use axum::Router;
 

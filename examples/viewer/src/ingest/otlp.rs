@@ -4,113 +4,152 @@
 //! <https://opentelemetry.io/docs/specs/otlp/#otlphttp-response>.
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use opentelemetry_proto::tonic::collector::logs::v1::{
-    ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
+    ExportLogsPartialSuccess, ExportLogsServiceResponse,
 };
 use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+    ExportTracePartialSuccess, ExportTraceServiceResponse,
 };
 use prost::Message;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tower_http::decompression::RequestDecompressionLayer;
 
+use crate::problem::Problem;
 use crate::store::{Store, StoreError};
 
+use super::body::Budget;
 use super::decode;
+use super::records::{Encoding, MAX_RECORD, WalkError, walk};
 
-/// Counted after decompression, so that a small gzip bomb is no way around it.
+/// The body of one request, inflated.
 const MAX_BODY: usize = 16 * 1024 * 1024;
-
-const WHY_REJECTED: &str = "a record needs a valid trace ID, span ID and time";
 
 pub(crate) fn routes(store: Store) -> Router {
     Router::new()
         .route("/v1/traces", post(traces))
         .route("/v1/logs", post(logs))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(RequestDecompressionLayer::new())
-        .with_state(store)
+        .with_state(Ingest { store, budget: Budget::new() })
 }
 
-async fn traces(
-    State(store): State<Store>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
-    receive(&headers, body, move |request: ExportTraceServiceRequest| {
-        let spans = decode::spans(request);
-        store.insert_spans(&spans.records)?;
-        Ok(ExportTraceServiceResponse {
-            partial_success: (spans.rejected > 0).then(|| ExportTracePartialSuccess {
-                rejected_spans: i64::try_from(spans.rejected).unwrap_or(i64::MAX),
-                error_message: WHY_REJECTED.to_owned(),
-            }),
+#[derive(Clone)]
+struct Ingest {
+    store: Store,
+    budget: Budget,
+}
+
+async fn traces(State(ingest): State<Ingest>, headers: HeaderMap, body: Body) -> Response {
+    ingest
+        .receive(&headers, body, |store, encoding, body| {
+            let rejected = store.insert(|batch| {
+                let mut rejected = 0;
+                walk(encoding, body, |found| {
+                    match found
+                        .and_then(|(resource, scope, span)| decode::span(resource, scope, span))
+                    {
+                        Some(span) => batch.span(&span),
+                        None => {
+                            rejected += 1;
+                            Ok(())
+                        }
+                    }
+                })?;
+                Ok::<i64, Refused>(rejected)
+            })?;
+            Ok(ExportTraceServiceResponse {
+                partial_success: (rejected > 0).then(|| ExportTracePartialSuccess {
+                    rejected_spans: rejected,
+                    error_message: why_rejected(),
+                }),
+            })
         })
-    })
-    .await
+        .await
 }
 
-async fn logs(
-    State(store): State<Store>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
-    receive(&headers, body, move |request: ExportLogsServiceRequest| {
-        let logs = decode::logs(request);
-        store.insert_logs(&logs.records)?;
-        Ok(ExportLogsServiceResponse {
-            partial_success: (logs.rejected > 0).then(|| ExportLogsPartialSuccess {
-                rejected_log_records: i64::try_from(logs.rejected).unwrap_or(i64::MAX),
-                error_message: WHY_REJECTED.to_owned(),
-            }),
+async fn logs(State(ingest): State<Ingest>, headers: HeaderMap, body: Body) -> Response {
+    ingest
+        .receive(&headers, body, |store, encoding, body| {
+            let rejected = store.insert(|batch| {
+                let mut rejected = 0;
+                walk(encoding, body, |found| {
+                    match found.and_then(|(resource, scope, log)| decode::log(resource, scope, log))
+                    {
+                        Some(log) => batch.log(&log),
+                        None => {
+                            rejected += 1;
+                            Ok(())
+                        }
+                    }
+                })?;
+                Ok::<i64, Refused>(rejected)
+            })?;
+            Ok(ExportLogsServiceResponse {
+                partial_success: (rejected > 0).then(|| ExportLogsPartialSuccess {
+                    rejected_log_records: rejected,
+                    error_message: why_rejected(),
+                }),
+            })
         })
-    })
-    .await
+        .await
 }
 
-async fn receive<Request, Answer>(
-    headers: &HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-    keep: impl FnOnce(Request) -> Result<Answer, StoreError> + Send + 'static,
-) -> Response
-where
-    Request: Message + Default + DeserializeOwned + 'static,
-    Answer: Message + Serialize + Send + 'static,
-{
-    let Some(encoding) = Encoding::of(headers) else {
-        return (
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "OTLP is application/x-protobuf or application/json\n",
-        )
-            .into_response();
-    };
-    let body = match body {
-        Ok(body) => body,
-        Err(rejection) => return encoding.refuse(rejection.status(), rejection.body_text()),
-    };
-    let request = match encoding.decode(&body) {
-        Ok(request) => request,
-        Err(reason) => return encoding.refuse(StatusCode::BAD_REQUEST, reason),
-    };
-    match tokio::task::spawn_blocking(move || keep(request)).await {
-        Ok(Ok(answer)) => encoding.answer(StatusCode::OK, &answer),
-        Ok(Err(error)) => encoding.refuse(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
-        Err(error) => encoding.refuse(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+fn why_rejected() -> String {
+    format!(
+        "a record needs a valid trace ID, span ID and time, a session ID and a service name of at most 256 bytes, \
+         and at most {MAX_RECORD} bytes, as its resource and its scope do"
+    )
+}
+
+type Refused = WalkError<StoreError>;
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Self::Keep(error)
     }
 }
 
-#[derive(Clone, Copy)]
-enum Encoding {
-    Protobuf,
-    Json,
+impl Ingest {
+    async fn receive<Answer>(
+        self,
+        headers: &HeaderMap,
+        body: Body,
+        keep: impl FnOnce(&Store, Encoding, &Bytes) -> Result<Answer, Refused> + Send + 'static,
+    ) -> Response
+    where
+        Answer: Message + Serialize + Send + 'static,
+    {
+        let Some(encoding) = Encoding::of(headers) else {
+            return Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "OTLP is application/x-protobuf or application/json",
+            )
+            .into_response();
+        };
+        let held = match self.budget.read(body, MAX_BODY).await {
+            Ok(held) => held,
+            Err(problem) => return encoding.refuse(problem.status, problem.detail),
+        };
+        let kept =
+            tokio::task::spawn_blocking(move || keep(&self.store, encoding, &held.bytes)).await;
+        match kept {
+            Ok(Ok(answer)) => encoding.answer(StatusCode::OK, &answer),
+            Ok(Err(refused)) => encoding.refuse(
+                match refused {
+                    WalkError::Malformed(_) => StatusCode::BAD_REQUEST,
+                    WalkError::TooMany => StatusCode::PAYLOAD_TOO_LARGE,
+                    WalkError::Keep(_) => StatusCode::INTERNAL_SERVER_ERROR,
+                },
+                refused.to_string(),
+            ),
+            Err(error) => encoding.refuse(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+        }
+    }
 }
 
 impl Encoding {
@@ -129,13 +168,6 @@ impl Encoding {
         }
     }
 
-    fn decode<T: Message + Default + DeserializeOwned>(self, body: &[u8]) -> Result<T, String> {
-        match self {
-            Self::Protobuf => T::decode(body).map_err(|error| error.to_string()),
-            Self::Json => serde_json::from_slice(body).map_err(|error| error.to_string()),
-        }
-    }
-
     fn answer(self, status: StatusCode, message: &(impl Message + Serialize)) -> Response {
         let body = match self {
             Self::Protobuf => message.encode_to_vec(),
@@ -144,13 +176,19 @@ impl Encoding {
         (status, [(CONTENT_TYPE, self.content_type())], body).into_response()
     }
 
+    /// As OTLP wants it, which is not a problem document.
     fn refuse(self, status: StatusCode, message: String) -> Response {
         let code = match status {
             StatusCode::PAYLOAD_TOO_LARGE => RpcStatus::RESOURCE_EXHAUSTED,
+            StatusCode::TOO_MANY_REQUESTS => RpcStatus::UNAVAILABLE,
             status if status.is_client_error() => RpcStatus::INVALID_ARGUMENT,
             _ => RpcStatus::INTERNAL,
         };
-        self.answer(status, &RpcStatus { code, message })
+        let mut response = self.answer(status, &RpcStatus { code, message });
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
     }
 }
 
@@ -167,4 +205,5 @@ impl RpcStatus {
     const INVALID_ARGUMENT: i32 = 3;
     const RESOURCE_EXHAUSTED: i32 = 8;
     const INTERNAL: i32 = 13;
+    const UNAVAILABLE: i32 = 14;
 }

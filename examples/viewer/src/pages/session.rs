@@ -1,0 +1,88 @@
+//! One session's page: a frame, which its script fills with what comes into view.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::get;
+use serde::Deserialize;
+
+use crate::blocking;
+use crate::problem::Problem;
+
+use super::{Pages, escape, html, session_link};
+
+pub(super) fn routes() -> Router<Pages> {
+    Router::new()
+        .route("/sessions", get(by_query))
+        .route("/sessions/{*session_id}", get(by_path))
+        .route("/traces/{trace_id}", get(trace))
+}
+
+#[derive(Template)]
+#[template(path = "session.html")]
+struct SessionPage<'a> {
+    storefront: Option<&'a str>,
+    search: &'a str,
+    session_id: &'a str,
+    json: String,
+    known: bool,
+}
+
+async fn by_path(
+    State(pages): State<Pages>,
+    Path(session_id): Path<String>,
+) -> Result<Response, Problem> {
+    session(pages, session_id).await
+}
+
+#[derive(Deserialize)]
+struct Id {
+    id: Option<String>,
+}
+
+async fn by_query(State(pages): State<Pages>, Query(id): Query<Id>) -> Result<Response, Problem> {
+    match id.id {
+        Some(session_id) => session(pages, session_id).await,
+        None => Ok(Redirect::permanent("/").into_response()),
+    }
+}
+
+async fn session(pages: Pages, session_id: String) -> Result<Response, Problem> {
+    let known = blocking({
+        let (store, session_id) = (pages.store.clone(), session_id.clone());
+        move || Ok(store.summary(&session_id)?.is_some())
+    })
+    .await?;
+    let status = if known { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    html(
+        status,
+        &SessionPage {
+            storefront: pages.storefront.as_deref(),
+            search: "",
+            session_id: &session_id,
+            json: format!("/api/sessions/{}", escape(&session_id)),
+            known,
+        },
+    )
+}
+
+async fn trace(
+    State(pages): State<Pages>,
+    Path(trace_id): Path<String>,
+) -> Result<Response, Problem> {
+    let trace_id = trace_id.to_ascii_lowercase();
+    let found = blocking({
+        let trace_id = trace_id.clone();
+        move || pages.store.session_of_trace(&trace_id)
+    })
+    .await?;
+    match found {
+        Some(session_id) => {
+            let link = format!("{}#trace-{}", session_link(&session_id), escape(&trace_id));
+            Ok(Redirect::to(&link).into_response())
+        }
+        None => Err(Problem::new(StatusCode::NOT_FOUND, "no session has part of this trace")),
+    }
+}

@@ -1,0 +1,373 @@
+//! The store by itself, in memory and in files.
+
+use serde_json::json;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{Attributes, Kind, Log, Resource, Scope, Span, Status, Summary};
+
+use super::*;
+
+fn attributes(value: serde_json::Value) -> Attributes {
+    value.as_object().cloned().unwrap()
+}
+
+fn resource(service: &str) -> Arc<Resource> {
+    Arc::new(Resource {
+        service: service.into(),
+        attributes: attributes(json!({"service.name": service})),
+    })
+}
+
+fn open() -> Store {
+    Store::open(None, Retention::default()).unwrap()
+}
+
+fn insert(store: &Store, spans: &[Span], logs: &[Log]) {
+    let kept = store.insert(|batch| {
+        spans.iter().try_for_each(|span| batch.span(span))?;
+        logs.iter().try_for_each(|log| batch.log(log))
+    });
+    kept.unwrap_or_else(|error: StoreError| panic!("{error}"));
+}
+
+fn find(store: &Store, text: &str) -> Vec<String> {
+    let query = Query { text: text.into(), ..Query::default() };
+    store.sessions(&query).unwrap().sessions.into_iter().map(|s| s.session_id).collect()
+}
+
+fn span(span_id: &str, attributes: Attributes) -> Span {
+    Span {
+        resource: resource("storefront"),
+        scope: Arc::new(Scope { name: "s".into(), ..Scope::default() }),
+        kind: Kind::Internal,
+        name: "GET /".into(),
+        trace_id: "0af7651916cd43dd8448eb211c80319c".into(),
+        span_id: span_id.into(),
+        parent_span_id: None,
+        start: Timestamp::from_stored(1_000),
+        end: Timestamp::from_stored(3_000),
+        status: Status::Error,
+        status_message: "no".into(),
+        attributes,
+        events: vec![],
+    }
+}
+
+fn log(attributes: Attributes) -> Log {
+    Log {
+        resource: resource("payments"),
+        scope: Arc::default(),
+        severity: "ERROR".into(),
+        severity_number: 17,
+        body: "broken".into(),
+        trace_id: Some("0af7651916cd43dd8448eb211c80319c".into()),
+        span_id: None,
+        time: Timestamp::from_stored(5_000),
+        attributes,
+    }
+}
+
+#[test]
+fn what_goes_in_comes_out() {
+    let store = open();
+    let tagged = attributes(json!({"session.id": "a/b:c", "n": 1, "deep": {"x": [true]}}));
+    insert(&store, &[span("b7ad6b7169203331", tagged.clone())], &[log(tagged.clone())]);
+
+    let session = store.session("a/b:c").unwrap().unwrap();
+    assert_eq!(session.spans, [span("b7ad6b7169203331", tagged.clone())]);
+    assert_eq!(session.logs, [log(tagged)]);
+    assert_eq!(store.session("a/b").unwrap(), None);
+
+    let sessions = store.sessions(&Query::default()).unwrap().sessions;
+    assert_eq!(
+        sessions,
+        [Summary {
+            session_id: "a/b:c".into(),
+            spans: 1,
+            logs: 1,
+            traces: 1,
+            errors: 2,
+            refused: 0,
+            services: BTreeSet::from(["payments".into(), "storefront".into()]),
+            first_seen: Timestamp::from_stored(1_000),
+            last_seen: Timestamp::from_stored(5_000),
+        }]
+    );
+}
+
+#[test]
+fn only_its_own_attribute_makes_a_record_part_of_a_session() {
+    let store = open();
+    insert(
+        &store,
+        &[
+            span("0000000000000001", attributes(json!({"session.id": "s"}))),
+            span("0000000000000002", attributes(json!({}))),
+            span("0000000000000003", attributes(json!({"session.id": 7}))),
+            span("0000000000000004", attributes(json!({"session.id": ""}))),
+        ],
+        &[log(attributes(json!({})))],
+    );
+
+    assert_eq!(store.session("s").unwrap().unwrap().spans.len(), 1);
+    assert_eq!(find(&store, "").len(), 1);
+    assert_eq!(store.session("").unwrap(), None);
+    assert_eq!(store.untagged().unwrap(), Untagged { spans: 3, logs: 1 });
+}
+
+#[test]
+fn a_span_sent_again_is_one_span() {
+    let store = open();
+    let once = span("0000000000000001", attributes(json!({"session.id": "s"})));
+    for _ in 0..2 {
+        insert(&store, std::slice::from_ref(&once), &[]);
+    }
+    assert_eq!(store.session("s").unwrap().unwrap().spans.len(), 1);
+}
+
+#[test]
+fn search_takes_its_text_literally() {
+    let store = open();
+    for (n, id) in ["Alpha", "beta", "50%"].iter().enumerate() {
+        insert(&store, &[span(&format!("{n:016x}"), attributes(json!({"session.id": id})))], &[]);
+    }
+    let found = |text| find(&store, text);
+    assert_eq!(found("ALPH"), ["Alpha"]);
+    assert_eq!(found("%"), ["50%"]);
+    assert_eq!(found("'"), [""; 0]);
+}
+
+#[test]
+fn a_file_keeps_what_it_was_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("viewer.db");
+    let tagged = attributes(json!({"session.id": "kept"}));
+    let open = || Store::open(Some(&file), Retention::default()).unwrap();
+    insert(&open(), &[], &[log(tagged)]);
+    assert_eq!(open().session("kept").unwrap().unwrap().logs.len(), 1);
+}
+
+#[test]
+fn a_database_of_something_else_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("other.db");
+    Connection::open(&file).unwrap().execute_batch("CREATE TABLE spans (x)").unwrap();
+    let refused = Store::open(Some(&file), Retention::default());
+    assert!(matches!(refused, Err(StoreError::OtherTables)));
+}
+
+/// One span per session, each in a trace of its own.
+fn many(store: &Store, count: usize) {
+    let spans: Vec<Span> = (0..count)
+        .map(|n| Span {
+            trace_id: format!("{n:032x}"),
+            start: Timestamp::from_stored(i64::try_from(n / 2).unwrap()),
+            end: Timestamp::from_stored(i64::try_from(n / 2).unwrap()),
+            status: if n % 10 == 0 { Status::Error } else { Status::Unset },
+            ..span(
+                &format!("{:016x}", n + 1),
+                attributes(json!({"session.id": format!("session-{n}"), "url.path": format!("/orders/{n}"), "user.id": "al"})),
+            )
+        })
+        .collect();
+    insert(store, &spans, &[]);
+}
+
+#[test]
+fn a_session_is_found_by_what_is_in_it() {
+    let store = open();
+    many(&store, 20);
+    assert_eq!(find(&store, "ORDERS/7"), ["session-7"]);
+    assert_eq!(find(&store, "/7"), ["session-7"], "shorter than the index knows");
+    assert_eq!(find(&store, &format!("{:032x}", 13)), ["session-13"]);
+    assert_eq!(find(&store, "no"), ["session-10", "session-0"], "the message of the failed ones");
+    assert_eq!(find(&store, "al").len(), 20);
+    assert_eq!(store.session_of_trace(&format!("{:032x}", 4)).unwrap().unwrap(), "session-4");
+    assert_eq!(store.session_of_trace("none").unwrap(), None);
+}
+
+#[test]
+fn a_common_word_is_found_too() {
+    let store = open();
+    many(&store, 2_200);
+    let all = Query { text: "orders".into(), ..Query::default() };
+    let page = store.sessions(&all).unwrap();
+    assert_eq!(page.sessions[0].session_id, "session-2199");
+    assert_eq!(page.sessions.len(), 50);
+}
+
+#[test]
+fn pages_follow_each_other_without_gap_or_repetition() {
+    let store = open();
+    many(&store, 130);
+    let mut query = Query::default();
+    let mut seen = Vec::new();
+    loop {
+        let page = store.sessions(&query).unwrap();
+        seen.extend(page.sessions.into_iter().map(|session| session.session_id));
+        if page.next.is_none() {
+            break;
+        }
+        query.after = page.next;
+    }
+    let expected: Vec<String> = (0..130).rev().map(|n| format!("session-{n}")).collect();
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn filters_narrow_the_list() {
+    let store = open();
+    many(&store, 20);
+    let ids = |query: Query| {
+        let sessions = store.sessions(&query).unwrap().sessions.into_iter();
+        sessions.map(|session| session.session_id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(Query { errors: true, ..Query::default() }), ["session-10", "session-0"]);
+    let at = |nanos| Some(Timestamp::from_stored(nanos));
+    assert_eq!(ids(Query { from: at(9), ..Query::default() }), ["session-19", "session-18"]);
+    assert_eq!(ids(Query { to: at(0), ..Query::default() }), ["session-1", "session-0"]);
+    let long = span("00000000000000ff", attributes(json!({"session.id": "long"})));
+    insert(&store, &[long], &[]);
+    assert_eq!(ids(Query { min_nanos: 1_000, ..Query::default() }), ["long"]);
+}
+
+#[test]
+fn a_server_that_refuses_is_marked_and_a_client_that_is_refused_failed() {
+    let store = open();
+    let refused = |span_id, kind, status| Span {
+        kind,
+        status: Status::Unset,
+        ..span(span_id, attributes(json!({"session.id": "s", "http.response.status_code": status})))
+    };
+    let spans = [
+        refused("0000000000000001", Kind::Server, 422),
+        refused("0000000000000002", Kind::Client, 400),
+        refused("0000000000000003", Kind::Server, 503),
+        refused("0000000000000004", Kind::Server, 304),
+        refused("0000000000000005", Kind::Internal, 404),
+    ];
+    insert(&store, &spans, &[]);
+    let summary = store.summary("s").unwrap().unwrap();
+    assert_eq!((summary.errors, summary.refused), (2, 1));
+}
+
+#[test]
+fn what_changed_since_is_told_and_nothing_else() {
+    let store = open();
+    let of = |trace: &str, id: &str| Span {
+        trace_id: trace.into(),
+        ..span(id, attributes(json!({"session.id": "s"})))
+    };
+    insert(&store, &[of("a", "0000000000000001"), of("b", "0000000000000002")], &[]);
+    let (traces, version) = store.traces("s", 0).unwrap();
+    assert_eq!(traces.len(), 2);
+    assert_eq!(store.traces("s", version).unwrap(), (vec![], version));
+    insert(&store, &[of("b", "0000000000000003")], &[]);
+    let (traces, later) = store.traces("s", version).unwrap();
+    assert_eq!((traces.len(), &*traces[0].trace_id, traces[0].spans), (1, "b", 2));
+    assert!(later > version);
+    // Deleting the last to change doesn't turn the number back.
+    store.delete("s").unwrap();
+    insert(&store, &[of("c", "0000000000000004")], &[]);
+    assert_eq!(store.traces("s", later).unwrap().0.len(), 1);
+}
+
+fn kept(store: &Store) -> Vec<String> {
+    while store.clean_step().unwrap() {}
+    let mut kept = find(store, "");
+    kept.sort();
+    kept
+}
+
+#[test]
+fn sessions_have_their_time_and_a_ticket_keeps_one() {
+    let day = Duration::from_secs(24 * 60 * 60);
+    let retention =
+        Retention { keep: Some(14 * day), keep_errors: Some(90 * day), ..Retention::default() };
+    let store = Store::open(None, retention).unwrap();
+    let named = |name: &str, status| Span {
+        status,
+        trace_id: name.into(),
+        ..span("0000000000000001", attributes(json!({"session.id": name})))
+    };
+    let plain = ["closed", "done", "open", "plain"].map(|name| named(name, Status::Unset));
+    insert(&store, &plain, &[]);
+    insert(&store, &[named("failed", Status::Error)], &[]);
+    for ticket in ["closed", "done", "open"] {
+        assert!(store.set_ticket(ticket, "T-1", TicketState::Open).unwrap());
+    }
+    assert!(!store.set_ticket("nobody", "T-1", TicketState::Open).unwrap());
+    for ticket in ["closed", "done"] {
+        store.set_ticket(ticket, "T-1", TicketState::Closed).unwrap();
+    }
+    assert_eq!(kept(&store), ["closed", "done", "failed", "open", "plain"], "all are new");
+
+    let age = |days: u32| {
+        let past = now().nanos() - i64::try_from((days * day).as_nanos()).unwrap();
+        store.writer().execute("UPDATE sessions SET arrived = ?1", [past]).unwrap();
+    };
+    age(15);
+    let past = now().nanos() - i64::try_from((31 * day).as_nanos()).unwrap();
+    store
+        .writer()
+        .execute(
+            "UPDATE tickets SET closed = ?1
+             WHERE session = (SELECT id FROM sessions WHERE session_id = 'done')",
+            [past],
+        )
+        .unwrap();
+    assert_eq!(kept(&store), ["closed", "failed", "open"]);
+    age(91);
+    assert_eq!(kept(&store), ["closed", "open"]);
+}
+
+#[test]
+fn a_deleted_session_leaves_nothing() {
+    let store = open();
+    many(&store, 3);
+    let tagged = attributes(json!({"session.id": "session-1"}));
+    insert(&store, &[], &[log(tagged)]);
+    store.set_ticket("session-1", "T", TicketState::Open).unwrap();
+    assert!(store.delete("session-1").unwrap());
+    assert!(!store.delete("session-1").unwrap());
+    while store.clean_step().unwrap() {}
+    assert_eq!(find(&store, ""), ["session-2", "session-0"]);
+    assert_eq!(find(&store, "orders/1"), [""; 0]);
+    let count = |table: &str| -> i64 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        store.writer().query_row(&sql, [], |row| row.get(0)).unwrap()
+    };
+    let counts = ["spans", "logs", "traces", "tickets", "resources", "scopes"].map(count);
+    assert_eq!(counts, [2, 0, 2, 0, 1, 1]);
+}
+
+#[test]
+fn the_oldest_goes_when_there_is_no_room() {
+    let retention = Retention { max_bytes: 3 * 1024 * 1024, ..Retention::default() };
+    let store = Store::open(None, retention).unwrap();
+    let text = "x".repeat(10_000);
+    for n in 0..1_000 {
+        let id = format!("session-{:03}", n / 10);
+        let large = attributes(json!({"session.id": id, "text": text}));
+        insert(&store, &[span(&format!("{:016x}", n + 1), large)], &[]);
+    }
+    let kept = find(&store, "");
+    assert!((10..40).contains(&kept.len()), "{kept:?}");
+    assert!(kept.contains(&"session-099".to_owned()) && !kept.contains(&"session-050".to_owned()));
+    let pages: i64 = store.writer().query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+    assert!(pages * 4096 < 5 * 1024 * 1024, "{pages} pages");
+}
+
+#[test]
+fn a_batch_that_fails_leaves_nothing() {
+    let store = open();
+    let failed = store.insert(|batch| {
+        batch.span(&span("0000000000000001", attributes(json!({"session.id": "s"}))))?;
+        Err::<(), _>(StoreError::OtherTables)
+    });
+    assert!(failed.is_err());
+    assert_eq!(store.summary("s").unwrap(), None);
+}
