@@ -15,6 +15,8 @@
   const HEADER = 46;
   /** Deeper rows are not moved further to the right: they say how deep they are. */
   const INDENTS = 12;
+  /** What details consist of. */
+  const GROUPS = ['span', 'log record', 'attributes', 'events', 'resource', 'scope'];
 
   const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
@@ -143,6 +145,8 @@
         make('button', { onclick: () => { this.folded.clear(); this.draw(); } }, 'Expand all'));
       const more = this.truncated && make('p', { class: 'dim' }, 'There are more rows than this page shows.');
       const focused = this.body.contains(document.activeElement) && document.activeElement.closest('.row')?.id;
+      // What is seen first is there at once.
+      this.chunks[0]?.fill();
       this.body.replaceChildren(...[tools, axis, ...this.chunks.map((chunk) => chunk.block), more].filter(Boolean));
       if (focused) {
         this.drawChunkOf((row) => anchor(this, row) === focused);
@@ -207,7 +211,7 @@
           make('p', { class: 'tools' },
             make('button', { 'data-copy': link }, 'Copy link'),
             make('button', { 'data-copy': JSON.stringify(known, null, 2) }, 'Copy as JSON')),
-          ...Object.entries(known).flatMap(([title, values]) => group(title, values)));
+          ...GROUPS.flatMap((title) => (known[title] ? group(title, known[title]) : [])));
       } catch {
         details.replaceChildren(make('p', { class: 'dim' }, 'It is not kept any more.'));
       }
@@ -276,7 +280,7 @@
       make('span', {}, plural(summary.logs, 'log line')),
       ...(summary.errors ? [make('span', { class: 'chip bad' }, plural(summary.errors, 'error'))] : []),
       ...(summary.refused ? [make('span', { class: 'chip refused' }, `${summary.refused} × 4xx`)] : []),
-      make('time', { datetime: summary.first_seen }), ...services, facts.querySelector('a'));
+      make('span', {}, 'since ', make('time', { datetime: summary.first_seen })), ...services, facts.querySelector('a'));
     localTimes(facts);
   }
 
@@ -293,6 +297,7 @@
       else traces.set(summary.trace_id, new Trace(summary));
     }
     arrange();
+    chunks.at(-1).fill();
     if (first && !location.hash) latest()?.setOpen(true);
     await showTarget();
   }
