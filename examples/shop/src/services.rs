@@ -56,6 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<(), ShopError> {
         let viewer_ended = CancellationToken::new();
         tokio::spawn({
             let listener = tokio::net::TcpListener::from_std(viewer.listener)?;
+            tokio::spawn(viewer::clean(store.clone()));
             let app = viewer::app(store, Some(&storefront.url));
             let stop = stop_viewer.clone().cancelled_owned();
             let end = viewer_ended.clone().drop_guard();

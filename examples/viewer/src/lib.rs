@@ -36,6 +36,8 @@ pub fn app(store: Store, storefront: Option<&str>) -> Router {
     ingest::routes(store)
         .merge(pages)
         .layer(middleware::from_fn(guard::own_pages))
+        // Up to here, other origins are refused.
+        .layer(middleware::map_response(problem::documents))
         .layer(middleware::from_fn(guard::loopback_names))
         .layer(header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
         .layer(header(REFERRER_POLICY, HeaderValue::from_static("no-referrer")))

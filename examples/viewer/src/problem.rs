@@ -1,6 +1,7 @@
 //! What the viewer answers when it refuses: problem documents (RFC 9457).
 
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::body::to_bytes;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -18,6 +19,28 @@ impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self { status, detail: detail.into() }
     }
+}
+
+/// Makes a document of a refusal that is not written here: a malformed query, another method, an unknown encoding.
+pub(crate) async fn documents(response: Response) -> Response {
+    /// Longer than any of those.
+    const TEXT: usize = 4096;
+    let status = response.status();
+    let media = response.headers().get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
+    if !status.is_client_error() || !(media.is_empty() || media.starts_with(b"text/plain")) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let text = to_bytes(body, TEXT).await.unwrap_or_default();
+    let detail = match String::from_utf8_lossy(&text) {
+        text if text.is_empty() => status.canonical_reason().unwrap_or("refused").to_owned(),
+        text => text.into_owned(),
+    };
+    let mut document = Problem::new(status, detail).into_response();
+    parts.headers.remove(CONTENT_TYPE);
+    parts.headers.remove(CONTENT_LENGTH);
+    document.headers_mut().extend(parts.headers);
+    document
 }
 
 impl From<ViewerError> for Problem {

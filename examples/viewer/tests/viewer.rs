@@ -356,6 +356,60 @@ async fn an_unknown_session_is_404_as_json_and_as_a_page() {
 }
 
 #[tokio::test]
+async fn every_refusal_is_a_problem_document() {
+    let viewer = Viewer::start().await;
+    for (path, status) in [
+        ("/nothing", 404),
+        ("/v1/traces", 405),
+        ("/api/traces", 400),
+        ("/api/sessions?min=long", 400),
+        ("/?from=yesterday", 400),
+        ("/?after=1", 400),
+        ("/traces/ab", 404),
+        ("/api/records/span/1", 404),
+        ("/api/records/span/x", 400),
+    ] {
+        let answer = viewer.get(path).await;
+        assert_eq!(answer.status(), status, "{path}");
+        assert_eq!(answer.headers()[CONTENT_TYPE], "application/problem+json", "{path}");
+        let document = answer.json::<Value>().await.unwrap();
+        assert_eq!(document["status"], status, "{path}");
+        assert!(!document["detail"].as_str().unwrap().is_empty(), "{path}");
+    }
+    let request = viewer.client.post(format!("{}/v1/logs", viewer.url));
+    let answer = request.header(CONTENT_TYPE, "text/plain").body("x").send().await.unwrap();
+    assert_eq!(answer.headers()[CONTENT_TYPE], "application/problem+json");
+}
+
+#[tokio::test]
+async fn answers_are_compressed_for_those_who_can_read_it() {
+    let viewer = Viewer::start().await;
+    let get = viewer.client.get(format!("{}/assets/viewer.css", viewer.url));
+    let answer = get.header("Accept-Encoding", "gzip").send().await.unwrap();
+    assert_eq!(answer.headers()[CONTENT_ENCODING], "gzip");
+    assert!(!viewer.get("/assets/viewer.css").await.headers().contains_key(CONTENT_ENCODING));
+}
+
+#[tokio::test]
+async fn the_list_goes_on_where_its_page_ends() {
+    let viewer = Viewer::start().await;
+    for n in 0..60_u8 {
+        let mut span = span(&format!("s{n}"));
+        span.span_id[0] = n;
+        viewer.post("/v1/traces", PROTOBUF, traces(vec![span]).encode_to_vec()).await;
+    }
+    let answer = viewer.get("/api/sessions?q=s").await;
+    let link = answer.headers()["link"].to_str().unwrap().to_owned();
+    assert_eq!(answer.json::<Value>().await.unwrap().as_array().unwrap().len(), 50);
+    let next = link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap();
+    let answer = viewer.get(next).await;
+    assert!(!answer.headers().contains_key("link"));
+    assert_eq!(answer.json::<Value>().await.unwrap().as_array().unwrap().len(), 10);
+    let page = viewer.page("/").await;
+    assert!(page.contains("Older sessions"));
+}
+
+#[tokio::test]
 async fn every_id_that_the_library_admits_can_be_linked_to() {
     let viewer = Viewer::start().await;
     let id = "/a//b:c+d=e~f%2F..";
