@@ -96,6 +96,10 @@ fn an_id_of_the_pages_own_is_left() {
             run(browser, own, request);
             assert_eq!(own.only("/work")["session"], "own", "{request}");
         }
+        open(browser, own, "data-query=sid");
+        own.forget();
+        run(browser, own, "navigator.sendBeacon('/beacon?sid=own&a=b')");
+        assert_eq!(own.only("/beacon")["query"], "sid=own&a=b");
     });
 }
 
@@ -601,12 +605,32 @@ fn the_page_takes_over_the_session_that_the_server_made_for_the_first_load() {
 fn it_works_from_a_file_of_ones_own_and_only_once() {
     in_each(|browser, own, _| {
         let script = qorrelate_core::BROWSER_SCRIPT;
-        let tag =
-            format!("<script data-header=x-session-id>{script}</script><script>{script}</script>");
+        let tag = format!(
+            "<script data-query=sid>{script}</script>\
+             <script>window.first = {{ ...qorrelate, now: qorrelate.id(), fetch }}</script>\
+             <script>{script}</script>"
+        );
         browser.goto(&own.page(&tag));
         own.forget();
-        browser.script("await fetch('/work')", vec![]);
-        assert_eq!(own.only("/work")["session"], id(browser));
+        browser.script("navigator.sendBeacon('/beacon')", vec![]);
+        assert_eq!(own.only("/beacon")["session"], id(browser));
+        let same = "return [first.now == qorrelate.id(), first.fetch == fetch]";
+        assert_eq!(browser.script(same, vec![]), json!([true, true]));
+    });
+}
+
+#[test]
+fn a_name_that_no_header_can_have_is_said_once_and_harms_no_request() {
+    in_each(|browser, own, _| {
+        let tag = "<script>addEventListener('error', (event) => { window.said = event.message })\
+            </script><script src=/qorrelate.js data-header='no name'></script>";
+        browser.goto(&own.page(tag));
+        let said = browser.script("return window.said", vec![]);
+        assert!(said.as_str().unwrap().contains("Invalid name"), "{said}");
+        own.forget();
+        let post = "await fetch(new Request('/work', { method: 'POST', body: 'text' }))";
+        browser.script(post, vec![]);
+        assert_eq!(own.only("/work")["body"], "text");
     });
 }
 
