@@ -346,6 +346,37 @@ async fn spans_without_proper_ids_are_counted_as_rejected() {
 }
 
 #[tokio::test]
+async fn a_record_too_large_is_rejected_alone() {
+    let viewer = Viewer::start().await;
+    let large = || attribute("large", string(&"x".repeat(70_000)));
+    let mut spans = vec![span("s"), span("s")];
+    spans[0].span_id[0] = 1;
+    spans[0].attributes.push(large());
+    let mut of_large_resource = traces(vec![span("other")]);
+    if let Some(resource) = &mut of_large_resource.resource_spans[0].resource {
+        resource.attributes.push(large());
+    }
+    let mut long_id = traces(vec![span(&"x".repeat(257))]);
+    long_id.resource_spans.extend(of_large_resource.resource_spans);
+    long_id.resource_spans.extend(traces(spans).resource_spans);
+    for (content_type, body) in
+        [(PROTOBUF, long_id.encode_to_vec()), (JSON, serde_json::to_vec(&long_id).unwrap())]
+    {
+        let answer = viewer.post("/v1/traces", content_type, body).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        let answer = answer.bytes().await.unwrap();
+        let rejected = match content_type {
+            JSON => serde_json::from_slice(&answer).unwrap(),
+            _ => ExportTraceServiceResponse::decode(answer).unwrap(),
+        };
+        assert_eq!(rejected.partial_success.unwrap().rejected_spans, 3, "{content_type}");
+    }
+    let sessions = viewer.json("/api/sessions").await;
+    assert_eq!(sessions.as_array().unwrap().len(), 1);
+    assert_eq!((&sessions[0]["session_id"], &sessions[0]["spans"]), (&json!("s"), &json!(1)));
+}
+
+#[tokio::test]
 async fn an_unknown_session_is_404_as_json_and_as_a_page() {
     let viewer = Viewer::start().await;
     let answer = viewer.get("/api/sessions/nobody").await;

@@ -28,6 +28,9 @@ const MAX_ROWS: usize = 50_000;
 /// Shorter texts are in no index of three characters.
 const TRIGRAM: usize = 3;
 
+/// They are looked for among so many of the latest sessions.
+const SHORT_AMONG: i64 = 20_000;
+
 /// Which sessions are looked for: all conditions together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Query {
@@ -100,10 +103,18 @@ impl Store {
                         &[serde_json::to_string(&ids)?.into()],
                     );
                 }
-                None => only(
-                    "EXISTS (SELECT 1 FROM terms WHERE session = sessions.id AND text LIKE ? ESCAPE '\\')",
-                    &[like(&query.text).into()],
-                ),
+                None => {
+                    only(
+                        "EXISTS (SELECT 1 FROM terms WHERE session = sessions.id AND text LIKE ? ESCAPE '\\')",
+                        &[like(&query.text).into()],
+                    );
+                    if is_short(&query.text) {
+                        only(
+                            "last >= coalesce((SELECT last FROM sessions ORDER BY last DESC LIMIT 1 OFFSET ?), 0)",
+                            &[SHORT_AMONG.into()],
+                        );
+                    }
+                }
             }
         }
         if query.errors {
@@ -326,9 +337,13 @@ fn version(connection: &Connection) -> Result<i64, StoreError> {
         .query_row([NOBODY], |row| row.get(0))?)
 }
 
+fn is_short(text: &str) -> bool {
+    text.chars().count() < TRIGRAM
+}
+
 /// The sessions that a text leads to, unless they are many.
 fn few(connection: &Connection, text: &str) -> Result<Option<Vec<i64>>, StoreError> {
-    if text.chars().count() < TRIGRAM {
+    if is_short(text) {
         return Ok(None);
     }
     let mut select = connection.prepare_cached(
