@@ -235,9 +235,9 @@ fn everything_else_works_as_without_it() {
         }
         // All this while it did its work.
         eventually(|| {
-            // Some are still on their way.
+            // Some are still on their way, and of those that are aborted some never arrive.
             match own.all().iter().filter(|seen| seen["session"].is_string()).count() {
-                sessions @ ..=20 => Err(format!("{sessions} in a session")),
+                sessions @ ..=15 => Err(format!("{sessions} in a session")),
                 _ => Ok(()),
             }
         });
