@@ -49,6 +49,8 @@ pub(crate) struct SetUp {
     pub(crate) not_allowed: Option<&'static str>,
     /// Whether a page that is asked for without a session gets one.
     pub(crate) sets_cookie: bool,
+    /// Whether responses say that their session is kept.
+    pub(crate) says_kept: bool,
 }
 
 /// A site of each adapter.
@@ -74,6 +76,10 @@ impl SetUp {
 macro_rules! sessions {
     ($layer:expr, $set_up:expr) => {{
         let layer = $layer.sources($set_up.sources.clone()).unwrap().public_edge();
+        let layer = match $set_up.says_kept {
+            true => layer.kept_header("X-Session-Kept").unwrap(),
+            false => layer,
+        };
         if $set_up.sets_cookie {
             layer
                 .on_missing(Policy::Generate(SessionId::new_v7))
@@ -152,6 +158,11 @@ fn see(seen: &Seen, method: &str, uri: &str, headers: Vec<(String, String)>, bod
         "session": SessionId::current().map(|id| id.to_string()),
         "outcome": SessionIdOutcome::current().as_ref().map(describe),
     });
+    if path == "/keep"
+        && let Some(id) = SessionId::current()
+    {
+        id.keep();
+    }
     let work = tracing::info_span!("work", request = number);
     work.in_scope(|| tracing::info!(request = number, "seen"));
     seen.handled.lock().unwrap().push(request.clone());
@@ -229,7 +240,7 @@ fn axum_site(set_up: &SetUp) -> Site {
         .allow_credentials(true)
         .allow_methods(["GET", "POST", "PUT"].map(|method| method.parse().unwrap()))
         .allow_headers(AllowHeaders::list(headers))
-        .expose_headers([HeaderName::from_static("server-timing")]);
+        .expose_headers(["server-timing", "x-session-kept"].map(HeaderName::from_static));
     let lines = |headers: &axum::http::HeaderMap| {
         let line = |(name, value): (&HeaderName, &axum::http::HeaderValue)| {
             (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -294,7 +305,7 @@ fn actix_site(set_up: &SetUp) -> Site {
             .allowed_methods(["GET", "POST", "PUT"])
             .allowed_headers(headers)
             .allowed_headers(set_up.other_headers.iter().copied())
-            .expose_headers(["server-timing"]);
+            .expose_headers(["server-timing", "x-session-kept"]);
         let seen = seen.clone();
         let arrivals = seen.clone();
         App::new()
