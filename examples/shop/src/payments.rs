@@ -1,8 +1,10 @@
 //! The payments service (actix-web): charges cards, except for amounts that no card allows.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::body::MessageBody;
@@ -67,6 +69,7 @@ pub(crate) fn serve(
 #[derive(Debug, Deserialize)]
 struct Charge {
     order: String,
+    basket: Option<String>,
     amount_cents: u64,
 }
 
@@ -78,7 +81,7 @@ struct Charged {
 async fn charge(charge: web::Json<Charge>) -> Result<web::Json<Charged>, ChargeError> {
     info!(order = charge.order, amount_cents = charge.amount_cents, "charge requested");
     check_card(&charge).await?;
-    let receipt = write_ledger(&charge).await;
+    let receipt = write_ledger(&charge).await?;
     info!(order = charge.order, receipt, "charged");
     Ok(web::Json(Charged { receipt }))
 }
@@ -93,7 +96,8 @@ async fn charge(charge: web::Json<Charge>) -> Result<web::Json<Charged>, ChargeE
     )
 )]
 async fn check_card(charge: &Charge) -> Result<(), ChargeError> {
-    sleep(Duration::from_millis(8)).await;
+    // The bank takes its time.
+    sleep(Duration::from_millis(250)).await;
     if charge.amount_cents > LIMIT_CENTS {
         let span = Span::current();
         span.record("otel.status_code", "ERROR");
@@ -109,14 +113,48 @@ async fn check_card(charge: &Charge) -> Result<(), ChargeError> {
     Ok(())
 }
 
-#[instrument(name = "write the ledger", skip_all, fields(receipt))]
-async fn write_ledger(charge: &Charge) -> String {
+#[instrument(
+    name = "write the ledger",
+    skip_all,
+    fields(receipt, otel.status_code = field::Empty, otel.status_description = field::Empty)
+)]
+async fn write_ledger(charge: &Charge) -> Result<String, ChargeError> {
     static LAST: AtomicU64 = AtomicU64::new(7000);
     sleep(Duration::from_millis(5)).await;
+    if let Some(basket) = &charge.basket
+        && !BOOKED.lock().unwrap_or_else(PoisonError::into_inner).insert(basket)
+    {
+        let error = ChargeError::BookedTwice;
+        let span = Span::current();
+        span.record("otel.status_code", "ERROR");
+        span.record("otel.status_description", field::display(&error));
+        error!(order = charge.order, basket, "{error}");
+        return Err(error);
+    }
     let receipt = format!("R-{}", LAST.fetch_add(1, Ordering::Relaxed) + 1);
     Span::current().record("receipt", &receipt);
     info!(amount_cents = charge.amount_cents, receipt, "booked");
-    receipt
+    Ok(receipt)
+}
+
+static BOOKED: Mutex<Booked> = Mutex::new(Booked(VecDeque::new()));
+
+/// The latest baskets in the ledger, each once.
+struct Booked(VecDeque<String>);
+
+impl Booked {
+    const MAX: usize = 1000;
+
+    fn insert(&mut self, basket: &str) -> bool {
+        if self.0.iter().any(|booked| booked == basket) {
+            return false;
+        }
+        if self.0.len() == Self::MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(basket.to_owned());
+        true
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -125,6 +163,8 @@ enum ChargeError {
     Unreadable(String),
     #[error("over the card's limit")]
     OverLimit,
+    #[error("duplicate key: the basket is in the ledger already")]
+    BookedTwice,
 }
 
 impl ResponseError for ChargeError {
@@ -132,6 +172,7 @@ impl ResponseError for ChargeError {
         match self {
             Self::Unreadable(_) => StatusCode::BAD_REQUEST,
             Self::OverLimit => StatusCode::PAYMENT_REQUIRED,
+            Self::BookedTwice => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 

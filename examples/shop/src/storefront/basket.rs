@@ -7,6 +7,8 @@ const MAX_QUANTITY: u32 = 99;
 
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Basket {
+    /// As the page calls it, so that nobody pays for it twice.
+    pub(super) id: Option<String>,
     pub(super) lines: Vec<Line>,
 }
 
@@ -30,12 +32,15 @@ pub(super) enum BasketError {
     Quantity,
     #[error("an item needs a name of 1 to 64 characters")]
     Sku,
+    #[error("a basket's ID has 1 to 64 characters")]
+    Id,
 }
 
 impl Basket {
     pub(super) fn from_json(body: &[u8]) -> Result<Self, BasketError> {
         #[derive(Deserialize)]
         struct Body {
+            basket: Option<String>,
             items: Vec<Item>,
         }
         let body: Body = serde_json::from_slice(body)
@@ -46,8 +51,11 @@ impl Basket {
         if body.items.len() > MAX_LINES {
             return Err(BasketError::TooManyLines);
         }
+        if body.basket.as_ref().is_some_and(|id| !is_short(id)) {
+            return Err(BasketError::Id);
+        }
         let lines = body.items.into_iter().map(Item::into_line);
-        Ok(Self { lines: lines.collect::<Result<_, _>>()? })
+        Ok(Self { id: body.basket, lines: lines.collect::<Result<_, _>>()? })
     }
 
     pub(super) fn pieces(&self) -> u32 {
@@ -75,6 +83,10 @@ enum Name {
     Number(u64),
 }
 
+fn is_short(text: &str) -> bool {
+    (1..=64).contains(&text.chars().count())
+}
+
 fn one() -> u32 {
     1
 }
@@ -89,7 +101,7 @@ impl Item {
             Name::Text(text) => text.trim().to_owned(),
             Name::Number(number) => number.to_string(),
         };
-        if sku.is_empty() || sku.chars().count() > 64 {
+        if !is_short(&sku) {
             return Err(BasketError::Sku);
         }
         if !(1..=MAX_QUANTITY).contains(&quantity) {
@@ -127,6 +139,7 @@ mod tests {
             let body = format!(r#"{{"items": [{{"sku": "mug", "quantity": {quantity}}}]}}"#);
             assert_eq!(refused(&body), BasketError::Quantity);
         }
+        assert_eq!(refused(r#"{"basket": "", "items": [1]}"#), BasketError::Id);
         let many = format!(r#"{{"items": [{}]}}"#, ["1"; MAX_LINES + 1].join(","));
         assert_eq!(refused(&many), BasketError::TooManyLines);
     }

@@ -62,7 +62,7 @@ pub(super) async fn checkout(
 
     let total_cents = price(&basket).await;
     reserve_stock(&order, &basket).await;
-    let receipt = charge(&payments, &order, total_cents).await?;
+    let receipt = charge(&payments, &order, basket.id.as_deref(), total_cents).await?;
 
     info!(order, receipt, "order placed");
     Ok(Json(Order { order, items: basket.pieces(), total_cents, receipt }))
@@ -112,9 +112,10 @@ async fn reserve_stock(order: &str, basket: &Basket) {
 async fn charge(
     payments: &Payments,
     order: &str,
+    basket: Option<&str>,
     amount_cents: u64,
 ) -> Result<String, CheckoutError> {
-    let outcome = request_charge(payments, order, amount_cents).await;
+    let outcome = request_charge(payments, order, basket, amount_cents).await;
     if let Err(error) = &outcome {
         let span = Span::current();
         span.record("otel.status_code", "ERROR");
@@ -127,6 +128,7 @@ async fn charge(
 async fn request_charge(
     payments: &Payments,
     order: &str,
+    basket: Option<&str>,
     amount_cents: u64,
 ) -> Result<String, CheckoutError> {
     #[derive(Deserialize)]
@@ -148,7 +150,7 @@ async fn request_charge(
         .client
         .post(&*payments.charge)
         .headers(headers)
-        .json(&json!({ "order": order, "amount_cents": amount_cents }));
+        .json(&json!({ "order": order, "basket": basket, "amount_cents": amount_cents }));
     let answer = request.send().await?;
     let status = answer.status();
     Span::current().record("http.response.status_code", status.as_u16());

@@ -76,8 +76,10 @@ fn app(neighbours: &Neighbours) -> Result<Router, Box<dyn Error + Send + Sync>> 
         ));
     // The page and its files have no session yet, and are nobody's business in a trace.
     let page = Router::new()
-        .route("/", get(page))
+        .route("/", get(storefront))
+        .route("/deals", get(deals))
         .with_state(viewer)
+        .route("/qorrelate.js", get(qorrelate_tower::browser_script))
         .route(
             "/assets/shop.css",
             get(|| async { asset("text/css", include_str!("assets/shop.css")) }),
@@ -87,12 +89,12 @@ fn app(neighbours: &Neighbours) -> Result<Router, Box<dyn Error + Send + Sync>> 
             get(|| async { asset("image/svg+xml", include_str!("assets/pictures.svg")) }),
         )
         .route(
-            "/assets/session.js",
-            get(|| async { asset("text/javascript", include_str!("assets/session.js")) }),
-        )
-        .route(
             "/assets/shop.js",
             get(|| async { asset("text/javascript", include_str!("assets/shop.js")) }),
+        )
+        .route(
+            "/assets/deals.js",
+            get(|| async { asset("text/javascript", include_str!("assets/deals.js")) }),
         );
     // Nothing runs or loads here but the shop's own files and what the viewer records with; and nothing is sent off
     // this machine.
@@ -114,12 +116,26 @@ fn app(neighbours: &Neighbours) -> Result<Router, Box<dyn Error + Send + Sync>> 
 
 #[derive(Template)]
 #[template(path = "storefront.html")]
-struct Page<'a> {
+struct Storefront<'a> {
     viewer: &'a str,
 }
 
-async fn page(State(viewer): State<Arc<str>>) -> Response {
-    match (Page { viewer: &viewer }).render() {
+#[derive(Template)]
+#[template(path = "deals.html")]
+struct Deals<'a> {
+    viewer: &'a str,
+}
+
+async fn storefront(State(viewer): State<Arc<str>>) -> Response {
+    page(&Storefront { viewer: &viewer })
+}
+
+async fn deals(State(viewer): State<Arc<str>>) -> Response {
+    page(&Deals { viewer: &viewer })
+}
+
+fn page(page: &impl Template) -> Response {
+    match page.render() {
         Ok(page) => ([(CACHE_CONTROL, "no-cache")], Html(page)).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

@@ -1,17 +1,21 @@
-// The shop: products, a basket, the checkout. It knows nothing about sessions but the ID that it shows.
+// The shop: products, a basket, the order. It knows nothing about sessions but the ID that it shows.
 'use strict';
 
 (() => {
   const $ = (id) => document.getElementById(id);
   const price = (cents) => (cents / 100).toLocaleString('en', { style: 'currency', currency: 'EUR' });
   const basket = new Map();
+  let basketId = crypto.randomUUID();
   let products = [];
 
-  const { id } = window.shopSession;
+  const id = window.qorrelate.id();
   const backend = `${document.body.dataset.viewer}/sessions/${encodeURIComponent(id)}`;
   $('session-id').textContent = id;
   $('session-link').href = backend;
-  $('new-session').addEventListener('click', () => window.shopSession.startAnew());
+  $('new-session').addEventListener('click', () => {
+    sessionStorage.removeItem('qorrelate');
+    location.reload();
+  });
 
   function element(tag, className, text) {
     const made = document.createElement(tag);
@@ -66,6 +70,17 @@
     $('empty').hidden = basket.size > 0;
     $('total').textContent = price(total);
     $('checkout').disabled = basket.size === 0;
+    if (basket.size === 0) showForm(false);
+  }
+
+  function showForm(isShown) {
+    $('order').hidden = !isShown;
+    $('checkout').hidden = isShown;
+  }
+
+  function toast(text) {
+    $('toast').textContent = text;
+    setTimeout(() => { $('toast').textContent = ''; }, 2000);
   }
 
   function tell(kind, text, response) {
@@ -80,18 +95,24 @@
     answer.append(' ', link);
   }
 
-  async function checkout() {
-    $('checkout').disabled = true;
+  async function placeOrder() {
+    const form = $('order');
+    if (!form.checkValidity()) {
+      toast('Please check your details.');
+      return;
+    }
+    window.qorrelate.identify?.(form.elements.email.value);
     try {
       const items = [...basket].map(([sku, quantity]) => ({ sku, quantity }));
       const response = await fetch('/api/checkout', {
         method: 'POST',
         headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ items }),
+        body: JSON.stringify({ basket: basketId, items }),
       });
       const answer = await response.json();
       if (response.ok) {
         basket.clear();
+        basketId = crypto.randomUUID();
         tell('good', `Order ${answer.order} placed: ${price(answer.total_cents)}.`, response);
       } else {
         tell('bad', `Not ordered: ${answer.error}.`, response);
@@ -102,7 +123,17 @@
     showBasket();
   }
 
-  $('checkout').addEventListener('click', checkout);
+  $('checkout').addEventListener('click', () => showForm(true));
+  $('example').addEventListener('click', () => {
+    const example = {
+      name: 'Ada Lovelace', email: 'ada@example.com', postcode: '10115', card: '4242 4242 4242 4242',
+    };
+    for (const [name, value] of Object.entries(example)) $('order').elements[name].value = value;
+  });
+  $('order').addEventListener('submit', (event) => {
+    event.preventDefault();
+    placeOrder();
+  });
   fetch('/api/products')
     .then((response) => response.json())
     .then((found) => {
