@@ -93,6 +93,8 @@ macro_rules! opentelemetry {
                     SessionContextExt, SessionLogProcessor, SessionSampler, SessionTailLogProcessor,
                     SessionTailProcessor, server_timing,
                 };
+                #[cfg(feature = "metrics")]
+                pub use crate::telemetry::versions::$module::count_requests;
             }
         )*
     };

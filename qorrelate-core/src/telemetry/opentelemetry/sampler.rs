@@ -57,7 +57,7 @@ pub struct SessionSampler {
     decides: Decides,
     holds_unsampled: bool,
     #[cfg(feature = "metrics")]
-    decisions: Option<super::metrics::Decisions>,
+    decisions: Option<super::sampling_metrics::Decisions>,
 }
 
 #[derive(Debug, Clone)]
@@ -129,7 +129,7 @@ impl SessionSampler {
     #[cfg(feature = "metrics")]
     #[must_use]
     pub fn report_to(mut self, meter: &super::opentelemetry::metrics::Meter) -> Self {
-        self.decisions = Some(super::metrics::Decisions::new(meter));
+        self.decisions = Some(super::sampling_metrics::Decisions::new(meter));
         self
     }
 

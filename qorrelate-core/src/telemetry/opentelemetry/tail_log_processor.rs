@@ -78,7 +78,7 @@ impl<P: LogProcessor + 'static> SessionTailLogProcessor<P> {
     #[cfg(feature = "metrics")]
     #[must_use]
     pub fn report_to(self, meter: &super::opentelemetry::metrics::Meter) -> Self {
-        super::metrics::report(&self.counts(), "logs", meter);
+        super::sampling_metrics::report(&self.counts(), "logs", meter);
         self
     }
 

@@ -97,7 +97,7 @@ impl<P: SpanProcessor + 'static> SessionTailProcessor<P> {
     #[cfg(feature = "metrics")]
     #[must_use]
     pub fn report_to(self, meter: &super::opentelemetry::metrics::Meter) -> Self {
-        super::metrics::report(&self.counts(), "traces", meter);
+        super::sampling_metrics::report(&self.counts(), "traces", meter);
         self
     }
 

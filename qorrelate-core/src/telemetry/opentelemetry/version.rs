@@ -5,14 +5,18 @@ pub(crate) mod context;
 mod labels;
 mod log_processor;
 #[cfg(feature = "metrics")]
-mod metrics;
+mod request_metrics;
 pub(crate) mod sampler;
+#[cfg(feature = "metrics")]
+mod sampling_metrics;
 mod server_timing;
 mod tail_log_processor;
 mod tail_processor;
 
 pub use context::SessionContextExt;
 pub use log_processor::SessionLogProcessor;
+#[cfg(feature = "metrics")]
+pub use request_metrics::count_requests;
 pub use sampler::SessionSampler;
 pub use server_timing::server_timing;
 pub use tail_log_processor::SessionTailLogProcessor;
