@@ -7,6 +7,7 @@ mod ingest;
 mod model;
 mod pages;
 mod problem;
+mod replay_script;
 mod serve;
 mod store;
 
@@ -37,6 +38,7 @@ pub fn app(store: Store, storefront: Option<&str>) -> Router {
         .merge(pages)
         .layer(middleware::from_fn(guard::own_pages))
         // Up to here, other origins are refused.
+        .merge(replay_script::routes())
         .layer(middleware::map_response(problem::documents))
         .layer(middleware::from_fn(guard::loopback_names))
         .layer(header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))

@@ -17,6 +17,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::ViewerError;
 use crate::problem::Problem;
+use crate::replay_script;
 use crate::store::Store;
 
 /// Everything that is not unreserved in a URL (RFC 3986): a session ID may contain `/`, `:`, `+` and `=`.
@@ -29,6 +30,8 @@ pub(crate) fn routes(store: Store, storefront: Option<&str>) -> Router {
     let list = || async { asset("text/javascript", include_str!("../../assets/list.js")) };
     let session = || async { asset("text/javascript", include_str!("../../assets/session.js")) };
     let live = || async { asset("text/javascript", include_str!("../../assets/live.js")) };
+    let player = || async { asset("text/javascript", replay_script::PLAYER) };
+    let player_css = || async { asset("text/css", replay_script::PLAYER_STYLE) };
     Router::new()
         .merge(list::routes())
         .merge(session::routes())
@@ -37,6 +40,8 @@ pub(crate) fn routes(store: Store, storefront: Option<&str>) -> Router {
         .route("/assets/list.js", get(list))
         .route("/assets/session.js", get(session))
         .route("/assets/live.js", get(live))
+        .route("/assets/player.js", get(player))
+        .route("/assets/player.css", get(player_css))
         .merge(api)
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing here") })
 }

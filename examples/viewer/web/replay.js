@@ -1,0 +1,2 @@
+import './tag.js';
+import './library/qorrelate.js';
