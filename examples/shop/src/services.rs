@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use viewer::{Patience, Retention, Store, StoreError};
+use viewer::{Org, OrgError, Orgs, Patience, Retention, Store, StoreError};
 
 use crate::args::Args;
 use crate::telemetry::{Telemetry, TelemetryError};
@@ -26,6 +26,8 @@ pub(crate) enum ShopError {
     Store { file: PathBuf, source: StoreError },
     #[error("cannot set up the telemetry: {0}")]
     Telemetry(#[from] TelemetryError),
+    #[error("the viewer cannot take the storefront's replays: {0}")]
+    Org(#[from] OrgError),
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
     #[error("the {0} stopped by itself")]
@@ -57,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<(), ShopError> {
         tokio::spawn({
             let listener = tokio::net::TcpListener::from_std(viewer.listener)?;
             tokio::spawn(viewer::clean(store.clone()));
-            let app = viewer::app(store, Some(&storefront.url));
+            let app = viewer::app(store, Some(&storefront.url), pages_of(&storefront.url)?);
             let stop = stop_viewer.clone().cancelled_owned();
             let end = viewer_ended.clone().drop_guard();
             async move {
@@ -104,6 +106,13 @@ pub(crate) fn run(args: &Args) -> Result<(), ShopError> {
     // What has not ended by now has had its time.
     runtime.shutdown_background();
     outcome
+}
+
+/// The storefront's pages, under both names of this machine that people type, may send replays.
+fn pages_of(storefront: &str) -> Result<Orgs, OrgError> {
+    let port = storefront.rsplit(':').next().unwrap_or_default();
+    let org = format!("demo={storefront},http://localhost:{port}");
+    Ok([org.parse::<Org>()?].into_iter().collect())
 }
 
 /// Waits for an end, but not for ever.

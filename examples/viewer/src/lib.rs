@@ -1,12 +1,14 @@
-//! The viewer: receives OTLP over HTTP, keeps it, and shows what belongs to one session.
+//! The viewer: receives OTLP and recordings of pages over HTTP, keeps them, and shows what belongs to one session.
 //!
 //! It is not instrumented: a viewer that reported on itself would have something to receive for ever.
 
+mod clock;
 mod guard;
 mod ingest;
 mod model;
 mod pages;
 mod problem;
+mod recording;
 mod replay_script;
 mod serve;
 mod store;
@@ -19,6 +21,7 @@ use axum::{Router, middleware};
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+pub use self::ingest::{Org, OrgError, Orgs};
 pub use self::serve::{Patience, serve};
 pub use self::store::{Retention, Store, StoreError};
 
@@ -28,16 +31,19 @@ const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
 
-/// The whole viewer; if there is a `storefront`, its empty pages send people there.
-pub fn app(store: Store, storefront: Option<&str>) -> Router {
+/// The whole viewer, which takes recordings of the organisations' pages; if there is a `storefront`, its empty pages
+/// send people there.
+pub fn app(store: Store, storefront: Option<&str>, orgs: Orgs) -> Router {
     let header = |name, value| SetResponseHeaderLayer::overriding(name, value);
     let pages = pages::routes(store.clone(), storefront)
         .layer(CompressionLayer::new())
         .layer(header(CONTENT_SECURITY_POLICY, CONTENT_POLICY));
-    ingest::routes(store)
+    let (telemetry, recordings) = ingest::routes(store, orgs);
+    telemetry
         .merge(pages)
         .layer(middleware::from_fn(guard::own_pages))
         // Up to here, other origins are refused.
+        .merge(recordings)
         .merge(replay_script::routes())
         .layer(middleware::map_response(problem::documents))
         .layer(middleware::from_fn(guard::loopback_names))

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use viewer::{Patience, Retention, Store, StoreError};
+use viewer::{Org, Patience, Retention, Store, StoreError};
 
 /// How long requests in flight may take to finish once the viewer was told to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -23,6 +23,10 @@ struct Args {
     /// Keep what arrives in this SQLite file instead of in memory.
     #[arg(long, value_name = "FILE")]
     db: Option<PathBuf>,
+
+    /// Takes replays of this organisation's pages, from these origins; more than once for more of them.
+    #[arg(long = "org", value_name = "ID=ORIGIN[,ORIGIN]")]
+    orgs: Vec<Org>,
 
     /// How long to keep a session after the last that came from it: 90m, 12h or 14d. Without it, until there is no room.
     #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -77,7 +81,7 @@ fn run(args: &Args) -> Result<(), StartError> {
         stdout.flush()?;
         drop(stdout);
         tokio::spawn(viewer::clean(store.clone()));
-        let app = viewer::app(store, None);
+        let app = viewer::app(store, None, args.orgs.iter().cloned().collect());
         let told = tokio_util::sync::CancellationToken::new();
         let serve =
             viewer::serve(listener, app, Patience::default(), told.clone().cancelled_owned());

@@ -10,6 +10,8 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
+use crate::recording::Tab;
+
 /// Attributes as JSON values, in the order of their keys.
 pub(crate) type Attributes = Map<String, Value>;
 
@@ -151,6 +153,8 @@ pub(crate) struct Session {
     pub(crate) session_id: String,
     pub(crate) spans: Vec<Span>,
     pub(crate) logs: Vec<Log>,
+    /// Its recordings; their events are asked for by tab.
+    pub(crate) tabs: Vec<Tab>,
     /// There is more than one answer holds.
     pub(crate) truncated: bool,
 }
@@ -166,6 +170,19 @@ pub(crate) struct Summary {
     pub(crate) errors: u64,
     /// Requests that a server answered with 4xx.
     pub(crate) refused: u64,
+    /// Batches of its recordings.
+    pub(crate) batches: u64,
+    /// Clicks that nothing came of.
+    pub(crate) dead_clicks: u64,
+    /// Clicks on what was clicked just before.
+    pub(crate) repeated_clicks: u64,
+    /// The least time between two of them.
+    pub(crate) repeated_within_ms: Option<u64>,
+    /// Frames of a tenth of a second and more.
+    pub(crate) slow_frames: u64,
+    /// Messages that came and went, and fields that failed their validation.
+    pub(crate) messages: u64,
+    pub(crate) user: Option<String>,
     pub(crate) services: BTreeSet<String>,
     pub(crate) first_seen: Timestamp,
     pub(crate) last_seen: Timestamp,
@@ -217,9 +234,22 @@ impl Status {
 pub(crate) struct Timestamp(i64);
 
 impl Timestamp {
+    pub(crate) const MAX: Self = Self(i64::MAX);
+
     /// `None` beyond the year 2262, where the nanoseconds no longer fit SQLite's integers.
     pub(crate) fn from_unix_nanos(nanos: u64) -> Option<Self> {
         i64::try_from(nanos).ok().map(Self)
+    }
+
+    /// The time of a browser; `None` if it is none.
+    pub(crate) fn from_unix_millis(millis: f64) -> Option<Self> {
+        const LAST: f64 = 9.2e12;
+        (0.0..LAST).contains(&millis).then_some(Self((millis * 1e6) as i64))
+    }
+
+    /// As scripts have it.
+    pub(crate) fn millis(self) -> f64 {
+        self.0 as f64 / 1e6
     }
 
     pub(crate) fn from_stored(nanos: i64) -> Self {

@@ -14,7 +14,7 @@ use flate2::write::GzEncoder;
 use qorrelate_test_browser::{PATIENCE, end, lines};
 use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
-use viewer::{Patience, Retention, Store};
+use viewer::{Orgs, Patience, Retention, Store};
 
 /// The viewer as a process of its own: its memory can be measured, and it can be killed.
 struct Viewer {
@@ -254,7 +254,7 @@ async fn who_is_slow_is_not_waited_for() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let app = viewer::app(Store::open(None, Retention::default()).unwrap(), None);
+    let app = viewer::app(Store::open(None, Retention::default()).unwrap(), None, Orgs::default());
     let patience = Patience {
         head: Duration::from_millis(200),
         body: Duration::from_millis(200),

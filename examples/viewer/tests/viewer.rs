@@ -23,7 +23,7 @@ use reqwest::StatusCode;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use viewer::{Patience, Retention, Store, app, serve};
+use viewer::{Orgs, Patience, Retention, Store, app, serve};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
@@ -37,8 +37,11 @@ impl Viewer {
     async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let app =
-            app(Store::open(None, Retention::default()).unwrap(), Some("http://127.0.0.1:3000"));
+        let app = app(
+            Store::open(None, Retention::default()).unwrap(),
+            Some("http://127.0.0.1:3000"),
+            Orgs::default(),
+        );
         tokio::spawn(async move {
             serve(listener, app, Patience::default(), std::future::pending()).await
         });

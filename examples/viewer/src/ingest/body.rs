@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, LengthLimitError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::timeout::TimeoutError;
 
@@ -65,6 +65,9 @@ fn refusal(error: axum::Error) -> Problem {
     while let Some(error) = cause {
         if error.is::<TimeoutError>() {
             return Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time");
+        }
+        if error.is::<LengthLimitError>() {
+            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
         }
         cause = error.source();
     }

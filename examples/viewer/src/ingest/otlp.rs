@@ -30,12 +30,12 @@ use super::records::{Encoding, MAX_RECORD, WalkError, walk};
 /// The body of one request, inflated.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 
-pub(crate) fn routes(store: Store) -> Router {
+pub(crate) fn routes(store: Store, budget: Budget) -> Router {
     Router::new()
         .route("/v1/traces", post(traces))
         .route("/v1/logs", post(logs))
         .layer(RequestDecompressionLayer::new())
-        .with_state(Ingest { store, budget: Budget::new() })
+        .with_state(Ingest { store, budget })
 }
 
 #[derive(Clone)]

@@ -56,8 +56,8 @@ async fn sessions(
     Ok((headers, Json(page.sessions)).into_response())
 }
 
-fn unknown_session() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "no span and no log record carries this session ID")
+pub(super) fn unknown_session() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "nothing carries this session ID")
 }
 
 async fn session(

@@ -27,6 +27,9 @@ pub(super) fn routes() -> Router<Pages> {
 pub(super) struct Search {
     q: String,
     errors: String,
+    replay: String,
+    clicks: String,
+    slow: String,
     /// Seconds.
     min: String,
     /// A day, or RFC 3339.
@@ -48,6 +51,9 @@ impl Search {
         Ok(store::Query {
             text: self.q.trim().to_owned(),
             errors: !self.errors.is_empty(),
+            replay: !self.replay.is_empty(),
+            clicks: !self.clicks.is_empty(),
+            slow: !self.slow.is_empty(),
             min_nanos: (min_seconds * 1e9) as i64,
             from: time("from", &self.from, false)?,
             to: time("to", &self.to, true)?,
@@ -65,21 +71,30 @@ impl Search {
     /// The same search, from another session on.
     pub(super) fn link(&self, path: &str, after: (i64, i64)) -> String {
         let mut link = format!("{path}?after={}.{}", after.0, after.1);
-        let given = [
-            ("q", &self.q),
-            ("errors", &self.errors),
-            ("min", &self.min),
-            ("from", &self.from),
-            ("to", &self.to),
-        ];
-        for (name, value) in given.into_iter().filter(|(_, value)| !value.is_empty()) {
+        for (name, value) in self.given() {
             link.push_str(&format!("&{name}={}", escape(value)));
         }
         link
     }
 
     fn is_everything(&self) -> bool {
-        [&self.q, &self.errors, &self.min, &self.from, &self.to].iter().all(|text| text.is_empty())
+        self.given().next().is_none()
+    }
+
+    fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("q", &self.q),
+            ("errors", &self.errors),
+            ("replay", &self.replay),
+            ("clicks", &self.clicks),
+            ("slow", &self.slow),
+            ("min", &self.min),
+            ("from", &self.from),
+            ("to", &self.to),
+        ];
+        all.into_iter()
+            .map(|(name, value)| (name, value.as_str()))
+            .filter(|(_, value)| !value.is_empty())
     }
 }
 
@@ -121,6 +136,26 @@ struct SessionsPage<'a> {
 struct Listed {
     summary: Summary,
     link: String,
+    /// What in the page is worth a look.
+    marks: Vec<String>,
+}
+
+fn marks(summary: &Summary) -> Vec<String> {
+    let count = |count: u64, one: &str, many: &str| match count {
+        0 => None,
+        1 => Some(one.to_owned()),
+        _ => Some(format!("{count} {many}")),
+    };
+    let twice = summary.repeated_within_ms.map(|within| format!("clicked twice in {within} ms"));
+    [
+        twice,
+        count(summary.dead_clicks, "a dead click", "dead clicks"),
+        count(summary.messages, "a message came and went", "messages came and went"),
+        count(summary.slow_frames, "a slow frame", "slow frames"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 async fn sessions(
@@ -133,7 +168,11 @@ async fn sessions(
     let sessions: Vec<Listed> = found
         .sessions
         .into_iter()
-        .map(|summary| Listed { link: session_link(&summary.session_id), summary })
+        .map(|summary| Listed {
+            link: session_link(&summary.session_id),
+            marks: marks(&summary),
+            summary,
+        })
         .collect();
     html(
         StatusCode::OK,

@@ -2,6 +2,7 @@
 
 mod api;
 mod list;
+mod replay;
 mod session;
 mod waterfall;
 
@@ -24,7 +25,7 @@ use crate::store::Store;
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 pub(crate) fn routes(store: Store, storefront: Option<&str>) -> Router {
-    let api = api::routes(store.clone());
+    let api = api::routes(store.clone()).merge(replay::routes(store.clone()));
     let pages = Pages { store, storefront: storefront.map(Into::into) };
     let css = || async { asset("text/css", include_str!("../../assets/viewer.css")) };
     let list = || async { asset("text/javascript", include_str!("../../assets/list.js")) };

@@ -10,6 +10,7 @@ use crate::model::{
     Kind, Log, Resource, Scope, Session, Span, Status, Summary, Timestamp, TraceSummary,
 };
 
+use super::replay::tabs_of;
 use super::schema::NOBODY;
 use super::{Store, StoreError};
 
@@ -37,6 +38,12 @@ pub(crate) struct Query {
     /// Part of its ID, a URL, an error or a user, or the beginning of a trace ID.
     pub(crate) text: String,
     pub(crate) errors: bool,
+    /// Recorded.
+    pub(crate) replay: bool,
+    /// With clicks that were repeated, or that nothing came of.
+    pub(crate) clicks: bool,
+    /// With slow frames.
+    pub(crate) slow: bool,
     pub(crate) min_nanos: i64,
     pub(crate) from: Option<Timestamp>,
     pub(crate) to: Option<Timestamp>,
@@ -85,9 +92,8 @@ impl Store {
     /// The sessions looked for, the latest first, a page at a time.
     pub(crate) fn sessions(&self, query: &Query) -> Result<Page, StoreError> {
         let connection = self.reader();
-        let mut sql = String::from(
-            "SELECT id, session_id, spans, logs, traces, errors, refused, services, first, last
-             FROM sessions WHERE session_id IS NOT NULL AND spans + logs > 0",
+        let mut sql = format!(
+            "SELECT id, last, {SUMMARY} FROM sessions WHERE session_id IS NOT NULL AND spans + logs + batches > 0"
         );
         let mut values: Vec<Sql> = Vec::new();
         let mut only = |condition: &str, given: &[Sql]| {
@@ -120,6 +126,15 @@ impl Store {
         if query.errors {
             only("errors + refused > 0", &[]);
         }
+        if query.replay {
+            only("batches > 0", &[]);
+        }
+        if query.clicks {
+            only("dead_clicks + repeated_clicks > 0", &[]);
+        }
+        if query.slow {
+            only("slow_frames > 0", &[]);
+        }
         if query.min_nanos > 0 {
             only("last - first >= ?", &[query.min_nanos.into()]);
         }
@@ -143,8 +158,7 @@ impl Store {
                 next = last;
                 break;
             }
-            let ends: i64 = row.get(9)?;
-            last = Some((ends, row.get(0)?));
+            last = Some((row.get(1)?, row.get(0)?));
             sessions.push(summary(row)?);
         }
         drop(rows);
@@ -185,10 +199,13 @@ impl Store {
             }
             logs.push(shared.log(&connection, row)?);
         }
-        Ok((!spans.is_empty() || !logs.is_empty() || truncated).then(|| Session {
+        let tabs = tabs_of(&connection, session)?;
+        let known = !spans.is_empty() || !logs.is_empty() || !tabs.is_empty() || truncated;
+        Ok(known.then(|| Session {
             session_id: session_id.to_owned(),
             spans,
             logs,
+            tabs,
             truncated,
         }))
     }
@@ -197,8 +214,7 @@ impl Store {
     pub(crate) fn summary(&self, session_id: &str) -> Result<Option<Summary>, StoreError> {
         let connection = self.reader();
         let mut select = connection.prepare_cached(
-            "SELECT id, session_id, spans, logs, traces, errors, refused, services, first, last
-             FROM sessions WHERE session_id = ?1 AND spans + logs > 0",
+            &format!("SELECT id, last, {SUMMARY} FROM sessions WHERE session_id = ?1 AND spans + logs + batches > 0"),
         )?;
         let mut rows = select.query([session_id])?;
         rows.next()?.map(summary).transpose()
@@ -309,8 +325,12 @@ impl Store {
         Ok(self
             .reader()
             .prepare_cached(
-                "SELECT session_id FROM traces JOIN sessions ON sessions.id = traces.session
-                 WHERE trace_id = ?1 ORDER BY traces.spans + traces.logs DESC LIMIT 1",
+                "SELECT session_id FROM (
+                     SELECT session, spans + logs AS records FROM traces WHERE trace_id = ?1
+                     UNION ALL
+                     SELECT session, 0 FROM moments WHERE trace_id = ?1
+                 ) JOIN sessions ON sessions.id = session
+                 WHERE session_id IS NOT NULL ORDER BY records DESC LIMIT 1",
             )?
             .query_row([trace_id], |row| row.get(0))
             .optional()?)
@@ -331,7 +351,7 @@ pub(super) fn id_of(connection: &Connection, session_id: &str) -> Result<Option<
         .optional()?)
 }
 
-fn version(connection: &Connection) -> Result<i64, StoreError> {
+pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
     Ok(connection
         .prepare_cached("SELECT version FROM sessions WHERE id = ?1")?
         .query_row([NOBODY], |row| row.get(0))?)
@@ -380,17 +400,28 @@ fn like(text: &str) -> String {
     pattern
 }
 
+const SUMMARY: &str = "session_id, spans, logs, traces, errors, refused, batches, dead_clicks, repeated_clicks,
+                       repeated_within / 1000000, slow_frames, messages, user, services, first, last";
+
+/// Of a row whose columns from the third on are [`SUMMARY`].
 fn summary(row: &Row<'_>) -> Result<Summary, StoreError> {
     Ok(Summary {
-        session_id: row.get(1)?,
-        spans: row.get(2)?,
-        logs: row.get(3)?,
-        traces: row.get(4)?,
-        errors: row.get(5)?,
-        refused: row.get(6)?,
-        services: serde_json::from_str(&row.get::<_, String>(7)?)?,
-        first_seen: Timestamp::from_stored(row.get(8)?),
-        last_seen: Timestamp::from_stored(row.get(9)?),
+        session_id: row.get(2)?,
+        spans: row.get(3)?,
+        logs: row.get(4)?,
+        traces: row.get(5)?,
+        errors: row.get(6)?,
+        refused: row.get(7)?,
+        batches: row.get(8)?,
+        dead_clicks: row.get(9)?,
+        repeated_clicks: row.get(10)?,
+        repeated_within_ms: row.get(11)?,
+        slow_frames: row.get(12)?,
+        messages: row.get(13)?,
+        user: row.get(14)?,
+        services: serde_json::from_str(&row.get::<_, String>(15)?)?,
+        first_seen: Timestamp::from_stored(row.get(16)?),
+        last_seen: Timestamp::from_stored(row.get(17)?),
     })
 }
 

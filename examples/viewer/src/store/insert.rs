@@ -82,8 +82,8 @@ impl Store {
 /// What arrives together.
 #[derive(Debug)]
 pub(crate) struct Batch<'a> {
-    transaction: Transaction<'a>,
-    version: i64,
+    pub(super) transaction: Transaction<'a>,
+    pub(super) version: i64,
     arrived: i64,
     sessions: HashMap<Option<String>, Line>,
     /// The last ones seen: they come in runs.
@@ -93,15 +93,23 @@ pub(crate) struct Batch<'a> {
 
 /// A line of the list of sessions.
 #[derive(Clone, Debug)]
-struct Line {
+pub(super) struct Line {
     id: i64,
-    first: i64,
-    last: i64,
+    pub(super) first: i64,
+    pub(super) last: i64,
     spans: i64,
     logs: i64,
     traces: i64,
-    errors: i64,
-    refused: i64,
+    pub(super) errors: i64,
+    pub(super) refused: i64,
+    pub(super) batches: i64,
+    pub(super) moments: i64,
+    pub(super) dead_clicks: i64,
+    pub(super) repeated_clicks: i64,
+    pub(super) repeated_within: Option<i64>,
+    pub(super) slow_frames: i64,
+    pub(super) messages: i64,
+    pub(super) user: Option<String>,
     services: BTreeSet<String>,
     terms: i64,
 }
@@ -221,7 +229,7 @@ impl Batch<'_> {
     }
 
     /// The session's line, read once per batch.
-    fn line(&mut self, session: Option<&str>) -> Result<i64, StoreError> {
+    pub(super) fn line(&mut self, session: Option<&str>) -> Result<i64, StoreError> {
         let key = session.map(str::to_owned);
         if let Some(line) = self.sessions.get(&key) {
             return Ok(line.id);
@@ -239,8 +247,16 @@ impl Batch<'_> {
                 traces: row.get(5)?,
                 errors: row.get(6)?,
                 refused: row.get(7)?,
-                services: serde_json::from_str(&row.get::<_, String>(8)?).unwrap_or_default(),
-                terms: row.get(9)?,
+                batches: row.get(8)?,
+                moments: row.get(9)?,
+                dead_clicks: row.get(10)?,
+                repeated_clicks: row.get(11)?,
+                repeated_within: row.get(12)?,
+                slow_frames: row.get(13)?,
+                messages: row.get(14)?,
+                user: row.get(15)?,
+                services: serde_json::from_str(&row.get::<_, String>(16)?).unwrap_or_default(),
+                terms: row.get(17)?,
             })
         };
         let mut new = false;
@@ -256,7 +272,8 @@ impl Batch<'_> {
         let line = self
             .transaction
             .prepare_cached(
-                "SELECT id, first, last, spans, logs, traces, errors, refused, services, terms
+                "SELECT id, first, last, spans, logs, traces, errors, refused, batches, moments, dead_clicks,
+                        repeated_clicks, repeated_within, slow_frames, messages, user, services, terms
                  FROM sessions WHERE session_id IS ?1",
             )?
             .query_row([session], read)?;
@@ -343,7 +360,11 @@ impl Batch<'_> {
         }
     }
 
-    fn add_term(&mut self, session: &str, text: &str) -> Result<(), StoreError> {
+    pub(super) fn line_of(&mut self, session: &str) -> Option<&mut Line> {
+        self.sessions.get_mut(&Some(session.to_owned()))
+    }
+
+    pub(super) fn add_term(&mut self, session: &str, text: &str) -> Result<(), StoreError> {
         let text = text.trim();
         let ends = text.char_indices().map(|(at, char)| at + char.len_utf8());
         let text = &text[..ends.take_while(|end| *end <= TERM_BYTES).last().unwrap_or_default()];
@@ -369,7 +390,9 @@ impl Batch<'_> {
     fn write_sessions(&mut self) -> Result<(), StoreError> {
         let mut write = self.transaction.prepare_cached(
             "UPDATE sessions SET first = ?2, last = ?3, arrived = ?4, version = ?5, spans = ?6, logs = ?7,
-                                 traces = ?8, errors = ?9, refused = ?10, services = ?11, terms = ?12
+                                 traces = ?8, errors = ?9, refused = ?10, services = ?11, terms = ?12,
+                                 batches = ?13, moments = ?14, dead_clicks = ?15, repeated_clicks = ?16,
+                                 repeated_within = ?17, slow_frames = ?18, messages = ?19, user = ?20
              WHERE id = ?1",
         )?;
         for (_, line) in self.sessions.drain() {
@@ -386,6 +409,14 @@ impl Batch<'_> {
                 line.refused,
                 serde_json::to_string(&line.services)?,
                 line.terms,
+                line.batches,
+                line.moments,
+                line.dead_clicks,
+                line.repeated_clicks,
+                line.repeated_within,
+                line.slow_frames,
+                line.messages,
+                line.user,
             ])?;
         }
         drop(write);

@@ -78,7 +78,7 @@ impl Store {
             .prepare_cached(
                 "SELECT id FROM sessions
                  WHERE arrived < CASE WHEN errors + refused > 0 THEN ?1 ELSE ?2 END
-                   AND arrived < max(?1, ?2) AND spans + logs > 0
+                   AND arrived < max(?1, ?2) AND spans + logs + batches > 0
                    AND NOT EXISTS (SELECT 1 FROM tickets
                                    WHERE session = sessions.id AND (closed IS NULL OR closed > ?3))
                  ORDER BY arrived LIMIT 1",
@@ -104,7 +104,7 @@ impl Store {
             let mut connection = self.writer();
             let oldest = connection
                 .prepare_cached(
-                    "SELECT id FROM sessions WHERE spans + logs > 0
+                    "SELECT id FROM sessions WHERE spans + logs + batches > 0
                      ORDER BY id <> ?1, EXISTS (SELECT 1 FROM tickets WHERE session = sessions.id), arrived
                      LIMIT 1",
                 )?
@@ -132,7 +132,7 @@ impl Store {
 fn delete_step(connection: &mut Connection, session: i64) -> Result<bool, StoreError> {
     let transaction = connection.transaction()?;
     let mut deleted = 0;
-    for table in ["spans", "logs"] {
+    for table in ["spans", "logs", "moments", "batches"] {
         if deleted < STEP {
             let count = transaction
                 .prepare_cached(&format!(
@@ -156,6 +156,7 @@ fn delete_step(connection: &mut Connection, session: i64) -> Result<bool, StoreE
                  SELECT 'delete', id, text FROM terms WHERE session = ?1",
             "DELETE FROM terms WHERE session = ?1",
             "DELETE FROM traces WHERE session = ?1",
+            "DELETE FROM tabs WHERE session = ?1",
             "DELETE FROM tickets WHERE session = ?1",
             "DELETE FROM sessions WHERE id = ?1 AND session_id IS NOT NULL",
         ] {

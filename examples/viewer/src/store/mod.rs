@@ -3,6 +3,8 @@
 mod find;
 mod insert;
 mod keep;
+mod record;
+mod replay;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,7 @@ use crate::model::Timestamp;
 pub(crate) use self::find::{Detail, Query, Record, Trace, Untagged};
 pub use self::keep::Retention;
 pub(crate) use self::keep::TicketState;
+pub(crate) use self::replay::Index;
 
 /// Why the store can't keep or find something.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,9 @@ pub enum StoreError {
     /// The file holds what the viewer didn't write.
     #[error("stored attributes are not JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// The file holds a recording that the viewer didn't write.
+    #[error("a stored recording is broken: {0}")]
+    Recording(#[from] std::io::Error),
     /// The file has other tables.
     #[error("it is not a database of this version of the viewer")]
     OtherTables,
@@ -82,7 +88,8 @@ impl Store {
     }
 }
 
-fn now() -> Timestamp {
+/// By the viewer's clock.
+pub(crate) fn now() -> Timestamp {
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     Timestamp::from_stored(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// Changes with the tables: a file with others is left alone.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// The session of all that has none.
 pub(super) const NOBODY: i64 = 1;
@@ -26,12 +26,25 @@ const TABLES: &str = "
         traces INTEGER NOT NULL DEFAULT 0,
         errors INTEGER NOT NULL DEFAULT 0,
         refused INTEGER NOT NULL DEFAULT 0,
+        -- Of its recordings.
+        batches INTEGER NOT NULL DEFAULT 0,
+        moments INTEGER NOT NULL DEFAULT 0,
+        dead_clicks INTEGER NOT NULL DEFAULT 0,
+        repeated_clicks INTEGER NOT NULL DEFAULT 0,
+        -- The least time between two of them, in nanoseconds.
+        repeated_within INTEGER,
+        slow_frames INTEGER NOT NULL DEFAULT 0,
+        messages INTEGER NOT NULL DEFAULT 0,
+        user TEXT,
         services TEXT NOT NULL DEFAULT '[]',
         terms INTEGER NOT NULL DEFAULT 0
     );
     INSERT OR IGNORE INTO sessions (id) VALUES (1);
     CREATE INDEX IF NOT EXISTS sessions_by_time ON sessions (last, id);
     CREATE INDEX IF NOT EXISTS sessions_with_errors ON sessions (last, id) WHERE errors + refused > 0;
+    CREATE INDEX IF NOT EXISTS sessions_with_replay ON sessions (last, id) WHERE batches > 0;
+    CREATE INDEX IF NOT EXISTS sessions_with_clicks ON sessions (last, id) WHERE dead_clicks + repeated_clicks > 0;
+    CREATE INDEX IF NOT EXISTS sessions_with_slow_frames ON sessions (last, id) WHERE slow_frames > 0;
     CREATE INDEX IF NOT EXISTS sessions_by_arrival ON sessions (arrived);
 
     CREATE TABLE IF NOT EXISTS traces (
@@ -106,6 +119,63 @@ const TABLES: &str = "
     CREATE INDEX IF NOT EXISTS logs_by_trace ON logs (session, trace_id);
     CREATE INDEX IF NOT EXISTS logs_by_resource ON logs (resource);
     CREATE INDEX IF NOT EXISTS logs_by_scope ON logs (scope);
+
+    -- One per document of a session's browser. Its times are by the browser's clock.
+    CREATE TABLE IF NOT EXISTS tabs (
+        id INTEGER PRIMARY KEY,
+        session INTEGER NOT NULL,
+        tab TEXT NOT NULL,
+        first INTEGER NOT NULL DEFAULT 9223372036854775807,
+        last INTEGER NOT NULL DEFAULT 0,
+        -- The smallest difference between a batch's arrival, by the viewer's clock, and its sending.
+        ahead INTEGER NOT NULL DEFAULT 9223372036854775807,
+        arrived INTEGER NOT NULL DEFAULT 0,
+        version INTEGER NOT NULL DEFAULT 0,
+        batches INTEGER NOT NULL DEFAULT 0,
+        first_sequence INTEGER NOT NULL DEFAULT 9223372036854775807,
+        last_sequence INTEGER NOT NULL DEFAULT 0,
+        dropped INTEGER NOT NULL DEFAULT 0,
+        events INTEGER NOT NULL DEFAULT 0,
+        bytes INTEGER NOT NULL DEFAULT 0,
+        url TEXT NOT NULL DEFAULT '',
+        user TEXT,
+        UNIQUE (session, tab)
+    );
+    CREATE TABLE IF NOT EXISTS batches (
+        id INTEGER PRIMARY KEY,
+        session INTEGER NOT NULL,
+        tab INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        sent INTEGER NOT NULL,
+        arrived INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        -- When playing can begin in it.
+        snapshot INTEGER,
+        -- JSON: when somebody did something, from and to in milliseconds.
+        active TEXT NOT NULL,
+        events INTEGER NOT NULL,
+        -- A JSON array of rrweb's events, gzipped.
+        content BLOB NOT NULL,
+        UNIQUE (tab, sequence)
+    );
+    CREATE INDEX IF NOT EXISTS batches_by_session ON batches (session);
+    -- What pages show of a recording without reading its events.
+    CREATE TABLE IF NOT EXISTS moments (
+        id INTEGER PRIMARY KEY,
+        session INTEGER NOT NULL,
+        tab INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        tag TEXT NOT NULL,
+        -- Of requests: when they began, and the trace that the server named.
+        started INTEGER,
+        trace_id TEXT,
+        -- JSON: the tag and what it carries.
+        seen TEXT NOT NULL
+    );
+    CREATE INDEX IF NOT EXISTS moments_by_session ON moments (session);
+    CREATE INDEX IF NOT EXISTS moments_by_tab ON moments (tab, tag, at);
+    CREATE INDEX IF NOT EXISTS moments_by_trace ON moments (trace_id) WHERE trace_id IS NOT NULL;
 
     -- What a session can be found by: its ID, URLs, error texts, users.
     CREATE TABLE IF NOT EXISTS terms (
