@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{Attributes, Kind, Log, Resource, Scope, Span, Status, Summary};
+use crate::recording::{Moment, Recording};
 
 use super::*;
 
@@ -91,6 +92,13 @@ fn what_goes_in_comes_out() {
             traces: 1,
             errors: 2,
             refused: 0,
+            batches: 0,
+            dead_clicks: 0,
+            repeated_clicks: 0,
+            repeated_within_ms: None,
+            slow_frames: 0,
+            messages: 0,
+            user: None,
             services: BTreeSet::from(["payments".into(), "storefront".into()]),
             first_seen: Timestamp::from_stored(1_000),
             last_seen: Timestamp::from_stored(5_000),
@@ -330,6 +338,7 @@ fn a_deleted_session_leaves_nothing() {
     many(&store, 3);
     let tagged = attributes(json!({"session.id": "session-1"}));
     insert(&store, &[], &[log(tagged)]);
+    record(&store, &recording("session-1", 0, json!([["click", 0, {"what": "a"}]])));
     store.set_ticket("session-1", "T", TicketState::Open).unwrap();
     assert!(store.delete("session-1").unwrap());
     assert!(!store.delete("session-1").unwrap());
@@ -342,6 +351,7 @@ fn a_deleted_session_leaves_nothing() {
     };
     let counts = ["spans", "logs", "traces", "tickets", "resources", "scopes"].map(count);
     assert_eq!(counts, [2, 0, 2, 0, 1, 1]);
+    assert_eq!(["tabs", "batches", "moments"].map(count), [0; 3]);
 }
 
 #[test]
@@ -370,4 +380,159 @@ fn a_batch_that_fails_leaves_nothing() {
     });
     assert!(failed.is_err());
     assert_eq!(store.summary("s").unwrap(), None);
+}
+
+/// The browser's clock in these tests, in milliseconds; that of the viewer and the servers is an hour ahead.
+const BROWSER: f64 = 1_764_283_000_000.0;
+const HOUR_MS: f64 = 3_600_000.0;
+const TAB: &str = "0123456789abcdef";
+
+fn browser(ms: f64) -> Timestamp {
+    Timestamp::from_unix_millis(BROWSER + ms).unwrap()
+}
+
+fn server(ms: f64) -> Timestamp {
+    browser(HOUR_MS + ms)
+}
+
+/// A batch of one tab, sent 5 s after the last and 20 ms on its way; its moments as tag, time and payload.
+fn recording(session: &str, sequence: u32, moments: serde_json::Value) -> Recording {
+    let moments = moments.as_array().unwrap().iter().map(|moment| Moment {
+        at: browser(moment[1].as_f64().unwrap()),
+        seen: serde_json::from_value(json!({"tag": moment[0], "payload": moment[2]})).unwrap(),
+    });
+    let begin = f64::from(sequence) * 5_000.0;
+    let mut content = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut content, format!("[{{\"of\":{sequence}}}]").as_bytes()).unwrap();
+    Recording {
+        session_id: session.into(),
+        tab: TAB.into(),
+        sequence,
+        sent: browser(begin + 5_000.0),
+        arrived: server(begin + 5_020.0),
+        dropped: 0,
+        user: None,
+        events: 1,
+        first: browser(begin),
+        last: browser(begin + 4_000.0),
+        snapshot: (sequence == 0).then(|| browser(begin)),
+        active: vec![(browser(begin), browser(begin + 100.0))],
+        moments: moments.collect(),
+        content: content.finish().unwrap(),
+    }
+}
+
+fn record(store: &Store, recording: &Recording) {
+    store.insert(|batch| batch.recording(recording)).unwrap();
+}
+
+#[test]
+fn each_batch_is_kept_once_and_gaps_are_told() {
+    let store = open();
+    for sequence in [0, 3, 1, 3] {
+        record(&store, &recording("s", sequence, json!([["kept", 0, {}]])));
+    }
+    let (tabs, _) = store.tabs("s").unwrap();
+    assert_eq!((tabs[0].batches, tabs[0].missing), (3, 1));
+    assert_eq!((tabs[0].started, tabs[0].ended), (BROWSER, BROWSER + 19_000.0));
+    let index = serde_json::to_value(store.tab_index("s", TAB, (0, 0)).unwrap()).unwrap();
+    assert_eq!(index["batches"].as_array().unwrap().len(), 3);
+    assert_eq!(index["moments"].as_array().unwrap().len(), 3);
+    let last = index["batches"][2]["id"].as_i64().unwrap();
+    let index = serde_json::to_value(store.tab_index("s", TAB, (last, 0)).unwrap()).unwrap();
+    assert_eq!(index["batches"], json!([]));
+    let events = store.events("s", TAB, (1, 9)).unwrap().unwrap();
+    let of = |sequence| format!("{{\"sequence\":{sequence},\"events\":[{{\"of\":{sequence}}}]}}\n");
+    assert_eq!(events, of(1) + &of(3));
+    assert!(store.tab_index("s", "f123456789abcdef", (0, 0)).unwrap().is_none());
+    assert!(store.events("other", TAB, (0, 9)).unwrap().is_none());
+}
+
+#[test]
+fn a_recording_alone_is_a_session() {
+    let store = open();
+    let mut one = recording("alone", 0, json!([]));
+    one.user = Some("ada".into());
+    record(&store, &one);
+    let summary = store.summary("alone").unwrap().unwrap();
+    assert_eq!((summary.batches, summary.spans, summary.user.as_deref()), (1, 0, Some("ada")));
+    assert_eq!(summary.first_seen, server(20.0), "by the viewer's clock");
+    assert_eq!(find(&store, "ada"), ["alone"]);
+    assert_eq!(store.session("alone").unwrap().unwrap().tabs.len(), 1);
+    let replay = Query { replay: true, ..Query::default() };
+    many(&store, 2);
+    assert_eq!(store.sessions(&replay).unwrap().sessions.len(), 1);
+}
+
+#[test]
+fn what_was_seen_in_the_page_marks_its_session() {
+    let store = open();
+    let click = |what: &str, dead: bool| json!({"what": what, "dead": dead});
+    record(
+        &store,
+        &recording(
+            "s",
+            0,
+            json!([
+                ["click", 1_000, click("button A", false)],
+                ["click", 1_150, click("button A", true)],
+                ["click", 1_200, click("button B", false)],
+                ["click", 4_990, click("button C", false)],
+                ["toast", 2_000, {"text": "Card number is missing", "shown": 1500}],
+                ["invalid", 2_100, {"what": "input", "message": "Fill this out"}],
+                ["error", 2_200, {"message": "TypeError: x is undefined", "kind": "error"}],
+                ["long-frame", 2_300, {"duration": 180}],
+                ["long-frame", 2_400, {"duration": 60}],
+                ["request", 2_500, {"method": "GET", "url": "/a", "kind": "xhr", "start": BROWSER, "end": BROWSER, "status": 503}],
+                ["request", 2_600, {"method": "GET", "url": "/b", "kind": "xhr", "start": BROWSER, "end": BROWSER, "status": 404}],
+            ]),
+        ),
+    );
+    record(&store, &recording("s", 1, json!([["click", 5_390, click("button C", false)]])));
+    let summary = store.summary("s").unwrap().unwrap();
+    assert_eq!((summary.dead_clicks, summary.repeated_clicks), (1, 2));
+    assert_eq!(summary.repeated_within_ms, Some(150));
+    assert_eq!((summary.slow_frames, summary.messages), (1, 2));
+    assert_eq!((summary.errors, summary.refused), (2, 1));
+    for text in ["card number", "is undefined", "fill this"] {
+        assert_eq!(find(&store, text), ["s"], "{text}");
+    }
+    let ids = |query| store.sessions(&query).unwrap().sessions.len();
+    assert_eq!(ids(Query { clicks: true, ..Query::default() }), 1);
+    assert_eq!(ids(Query { slow: true, ..Query::default() }), 1);
+}
+
+#[test]
+fn a_request_seen_by_both_sides_narrows_the_clock() {
+    let store = open();
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let request = |trace: &str| {
+        let (start, end) = (BROWSER + 1_000.0, BROWSER + 1_100.0);
+        json!([["request", 1_100, {"method": "POST", "url": "/orders", "kind": "fetch", "start": start,
+                                   "end": end, "status": 200, "traceId": trace}]])
+    };
+    record(&store, &recording("s", 0, request(trace)));
+    let offset = |session| {
+        let (tabs, _) = store.tabs(session).unwrap();
+        (tabs[0].offset, tabs[0].uncertainty)
+    };
+    assert_eq!(offset("s"), (HOUR_MS + 20.0, None), "by its arrival");
+    let served = |session: &str, kind, from: f64, to: f64| Span {
+        kind,
+        start: server(from),
+        end: server(to),
+        ..span("00000000000000aa", attributes(json!({"session.id": session})))
+    };
+    insert(&store, &[served("other", Kind::Server, 1_500.0, 1_510.0)], &[]);
+    assert_eq!(offset("s").1, None, "a span of another session says nothing");
+    assert_eq!(store.session_of_trace(trace).unwrap().as_deref(), Some("other"));
+    store.delete("other").unwrap();
+    assert_eq!(
+        store.session_of_trace(trace).unwrap().as_deref(),
+        Some("s"),
+        "by the request alone"
+    );
+    insert(&store, &[served("s", Kind::Server, 1_008.0, 1_096.0)], &[]);
+    // Between 4 ms too little and 8 ms too much.
+    assert_eq!(offset("s"), (HOUR_MS + 2.0, Some(6.0)));
 }
