@@ -79,7 +79,6 @@ fn app(neighbours: &Neighbours) -> Result<Router, Box<dyn Error + Send + Sync>> 
         .route("/", get(storefront))
         .route("/deals", get(deals))
         .with_state(viewer)
-        .route("/qorrelate.js", get(qorrelate_tower::browser_script))
         .route(
             "/assets/shop.css",
             get(|| async { asset("text/css", include_str!("assets/shop.css")) }),
