@@ -47,20 +47,7 @@ fn bundle(out: &Path) -> Result<(), BundleError> {
     let formula = web.join("library/is-sampled.js");
     write(&formula, &(read(&formula)? + "\nexport { isSampled };\n"))?;
     install(&web)?;
-    let esbuild = Path::new("node_modules").join("esbuild").join("bin").join("esbuild");
-    run(
-        "node",
-        Command::new("node").current_dir(&web).arg(esbuild).args([
-            "replay.js",
-            "player.js",
-            "--bundle",
-            "--minify",
-            "--format=iife",
-            "--target=es2022",
-            "--log-level=error",
-            "--outdir=..",
-        ]),
-    )?;
+    run("node", Command::new("node").current_dir(&web).arg("bundle.js"))?;
     let css = out.join("player.css");
     if css.exists() { Ok(()) } else { write(&css, "") }
 }

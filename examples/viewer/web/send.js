@@ -1,0 +1,182 @@
+// From events to the viewer: batches, numbered per session, each tried until it is taken or given up.
+import { counts, end, listen, quietly } from './quietly.js';
+import { endpoint, organisation, plainFetch } from './tag.js';
+
+/** How long events wait for others, in ms; the first of a session less, so that its snapshot is not lost. */
+const PAUSE = 5_000;
+const FIRST_PAUSE = 1_000;
+/** Characters of a batch, and of all that wait. */
+const BATCH = 256 * 1024;
+const HELD = 4 * 1024 * 1024;
+/** A browser sends 64 KiB after the page has gone, of all requests together. */
+const LAST = 60_000;
+const LONGEST_BACK_OFF = 60_000;
+
+/** @typedef {{ session: string, sequence: number, events: string }} Batch */
+
+const tab = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => (byte + 256).toString(16).slice(1)).join('');
+let session = '';
+let sequence = 0;
+let dropped = 0;
+/** @type {string | undefined} */
+let user;
+
+/** @type {string[]} */
+let events = [];
+let size = 0;
+/** @type {Batch[]} */
+const batches = [];
+let isSending = false;
+let refused = false;
+let timer = 0;
+/** @type {(() => void) | undefined} */
+let wake;
+/** What is done when batches were given up. */
+let onLoss = (/** @type {number} */ _batches) => {};
+
+/** @param {typeof onLoss} work */
+export const onDropped = (work) => { onLoss = work; };
+
+/** @param {unknown} who */
+export function identify(who) {
+  user = who == null ? undefined : String(who).slice(0, 256);
+}
+
+/** What follows belongs to this session. @param {string} id */
+export function turnTo(id) {
+  cut();
+  session = id;
+  sequence = 0;
+}
+
+/** @param {object} event */
+export function push(event) {
+  if (refused) return;
+  const text = JSON.stringify(event);
+  events.push(text);
+  size += text.length;
+  if (size > BATCH) flush();
+  else timer ||= setTimeout(flush, sequence ? PAUSE : FIRST_PAUSE);
+}
+
+export function flush() {
+  cut();
+  quietly(pump);
+}
+
+/** Makes a batch of what waits. @param {number} [most] characters of each */
+function cut(most = BATCH) {
+  clearTimeout(timer);
+  timer = 0;
+  while (events.length) {
+    let end = 0;
+    for (let length = 0; end < events.length && (!end || length + events[end].length <= most); end++) length += events[end].length;
+    batches.push({ session, sequence: sequence++, events: events.splice(0, end).join() });
+  }
+  size = 0;
+  let held = batches.reduce((sum, batch) => sum + batch.events.length, 0);
+  while (held > HELD && batches.length > 1) {
+    // The first is being sent, perhaps.
+    const [{ events: lost }] = batches.splice(isSending ? 1 : 0, 1);
+    held -= lost.length;
+    lose();
+  }
+}
+
+function lose() {
+  dropped++;
+  // Later: it may make events.
+  setTimeout(() => quietly(onLoss, 1));
+}
+
+/** @param {Batch} batch */
+const bodyOf = ({ session, sequence, events }) =>
+  JSON.stringify({ org: organisation, session, tab, sequence, sent: Date.now(), dropped, user })
+    .replace(/\}$/, () => `,"events":[${events}]}`);
+
+/**
+ * @param {BodyInit} body
+ * @param {boolean} isGzip
+ * @param {boolean} keepalive
+ */
+const post = (body, isGzip, keepalive) =>
+  plainFetch.call(window, endpoint, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', ...(isGzip && { 'Content-Encoding': 'gzip' }) },
+    body,
+    keepalive,
+    credentials: 'omit',
+    cache: 'no-store',
+    referrerPolicy: 'origin',
+  });
+
+/** @param {string} text @returns {Promise<ArrayBuffer | undefined>} nothing where a browser can't */
+async function gzip(text) {
+  try {
+    const stream = new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'));
+    return await new Response(stream).arrayBuffer();
+  } catch {
+    counts.failures++;
+  }
+}
+
+async function pump() {
+  if (isSending || refused) return;
+  isSending = true;
+  for (let tries = 0; batches.length && !refused; ) {
+    const { status, after } = await attempt(batches[0]);
+    if (status >= 200 && status < 300) {
+      batches.shift();
+      tries = 0;
+    } else if (status && status < 500 && status != 429) {
+      batches.shift();
+      if (status == 403) refuse();
+      else lose();
+    } else {
+      // Others of the same page wait a different time.
+      const backOff = Math.min(LONGEST_BACK_OFF, 1_000 * 2 ** tries++) * (0.5 + Math.random() / 2);
+      await new Promise((done) => { setTimeout(wake = () => done(0), Math.max(backOff, after * 1_000)); });
+    }
+  }
+  isSending = false;
+}
+
+/** @param {Batch} batch */
+async function attempt(batch) {
+  try {
+    const text = bodyOf(batch);
+    const packed = await gzip(text);
+    const isSmall = (packed?.byteLength ?? text.length * 3) < LAST;
+    const answer = await post(packed ?? text, !!packed, isSmall && document.visibilityState == 'hidden');
+    return { status: answer.status, after: Number(answer.headers.get('Retry-After')) || 0 };
+  } catch {
+    return { status: 0, after: 0 };
+  }
+}
+
+/** The viewer does not want this page's: there is no use in asking again. */
+function refuse() {
+  refused = true;
+  batches.length = 0;
+  events = [];
+  console.info(`Qorrelate: ${endpoint} takes no recording of "${organisation}" from ${location.origin}.`);
+  end.abort();
+}
+
+/** The page may be gone right after: there is no time to compress, and only so much is sent. */
+export function sendRest() {
+  cut(LAST / 4);
+  if (refused) return;
+  let left = LAST;
+  // Also what is being sent, which ends with the page: a batch that arrives twice is taken once.
+  for (const batch of batches) {
+    const body = new Blob([bodyOf(batch)]);
+    const fits = body.size <= left;
+    if (fits) left -= body.size;
+    post(body, false, fits).catch(() => {});
+  }
+}
+
+listen(window, 'pagehide', sendRest);
+listen(window, 'online', () => wake?.());
+listen(document, 'visibilitychange', () => document.visibilityState == 'hidden' && flush());
