@@ -1,0 +1,82 @@
+//! Three things are wrong with this shop. Each test is first the customer who meets one, and then the support engineer
+//! who finds the session in the viewer, and reads the cause off its page.
+
+// Clippy takes a test's helpers for code that is not a test.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod common;
+
+use qorrelate_test_browser::{Browser, Driver, eventually};
+use serde_json::json;
+
+use self::common::Shop;
+
+/// A customer's browser, in the shop, with everything in the form but this.
+fn customer(driver: &Driver, shop: &Shop, wrong: &[(&str, &str)]) -> Browser {
+    let browser = driver.browser();
+    browser.goto(&shop.storefront);
+    browser.click("button", "Checkout");
+    browser.click("button", "Use example details");
+    for (field, value) in wrong {
+        let fill = "const field = document.forms.order.elements[given[0]]; \
+                    field.value = given[1]; field.dispatchEvent(new Event('input', { bubbles: true }))";
+        browser.script(fill, vec![json!(field), json!(value)]);
+    }
+    browser
+}
+
+fn session(browser: &Browser) -> String {
+    browser.script("return qorrelate.id()", vec![]).as_str().unwrap().to_owned()
+}
+
+/// Searches the list for a text, or filters it, until that finds the session; the marks that it has there.
+fn find(engineer: &Browser, shop: &Shop, query: &str, session: &str) -> String {
+    eventually(|| {
+        engineer.goto(&format!("{}/?{query}", shop.viewer));
+        let found = engineer.texts("td.id a");
+        if found == [session] { Ok(()) } else { Err(format!("{query} finds {found:?}")) }
+    });
+    engineer.texts("td.marks").join(" ")
+}
+
+#[test]
+fn a_message_that_was_gone_before_anybody_could_read_it() {
+    let (shop, driver) = (Shop::start(), Driver::start());
+    let customer = customer(&driver, &shop, &[("postcode", "1011")]);
+    let session = session(&customer);
+    customer.click("button", "Place order");
+    customer.text("#toast", |text| text == "Please check your details.");
+    customer.text("#toast", str::is_empty);
+
+    let engineer = driver.browser();
+    let marks = find(&engineer, &shop, "q=check+your+details", &session);
+    assert!(marks.contains("messages came and went"), "{marks}");
+}
+
+#[test]
+fn two_clicks_make_two_orders_and_the_second_fails() {
+    let (shop, driver) = (Shop::start(), Driver::start());
+    let customer = customer(&driver, &shop, &[("email", "twice@example.com")]);
+    let session = session(&customer);
+    let double_click = "const button = document.querySelector('#order .primary'); button.click(); \
+                        await new Promise((done) => setTimeout(done, 100)); button.click()";
+    customer.script(double_click, vec![]);
+    customer.text("#answer", |text| text.starts_with("Not ordered"));
+
+    let engineer = driver.browser();
+    let marks = find(&engineer, &shop, "q=twice%40example.com&clicks=1", &session);
+    assert!(marks.contains("clicked twice in 1"), "{marks}");
+}
+
+#[test]
+fn a_page_that_lays_itself_out_for_each_of_its_bars() {
+    let (shop, driver) = (Shop::start(), Driver::start());
+    let customer = driver.browser();
+    customer.goto(&shop.storefront);
+    customer.click("nav//a", "Deals");
+    let session = session(&customer);
+
+    let engineer = driver.browser();
+    let marks = find(&engineer, &shop, "slow=1", &session);
+    assert!(marks.contains("slow frame"), "{marks}");
+}
