@@ -91,12 +91,13 @@ impl Site {
         attributes: &str,
         body: &str,
     ) {
-        let page = format!(
-            "<!doctype html><html lang=en><title>A page</title><link rel=icon href='data:,'>{before}\
-             <script src=/replay.js data-org-id=demo {attributes}></script><body>{body}"
-        );
-        self.with(|inner| inner.page = page);
+        self.set_page(&before_script(before, attributes, body));
         browser.goto(&format!("{}{path}", self.url));
+    }
+
+    /// What is at every address of the site that is not its API's.
+    pub(crate) fn set_page(&self, page: &str) {
+        self.with(|inner| inner.page = page.to_owned());
     }
 
     /// How the next batches are answered.
@@ -146,6 +147,16 @@ impl Site {
         })
     }
 
+    /// Waits until a snapshot has arrived after so many batches.
+    #[track_caller]
+    pub(crate) fn snapshot_after(&self, posts: usize) {
+        eventually(|| {
+            let posts = &self.posts()[posts..];
+            let found = posts.iter().any(|post| post.text.contains(r#"{"type":2,"#));
+            found.then_some(()).ok_or_else(|| format!("no snapshot in {} posts", posts.len()))
+        });
+    }
+
     /// Waits until a snapshot has arrived.
     #[track_caller]
     pub(crate) fn snapshot(&self) -> Value {
@@ -154,6 +165,18 @@ impl Site {
             found.ok_or_else(|| format!("no snapshot in {} posts", self.posts().len()))
         })
     }
+}
+
+/// A page with the script as a tag with these attributes.
+pub(crate) fn html(attributes: &str, body: &str) -> String {
+    before_script("", attributes, body)
+}
+
+fn before_script(before: &str, attributes: &str, body: &str) -> String {
+    format!(
+        "<!doctype html><html lang=en><title>A page</title><link rel=icon href='data:,'>{before}\
+         <script src=/replay.js data-org-id=demo {attributes}></script><body>{body}"
+    )
 }
 
 /// What the page has to say for itself.
