@@ -2,7 +2,7 @@
 'use strict';
 
 (() => {
-  const { make, json, live, localTimes } = viewer;
+  const { make, json, live, localTimes, millis } = viewer;
   const id = document.getElementById('session').dataset.session;
   const of = `session=${encodeURIComponent(id)}`;
   const list = document.getElementById('traces');
@@ -68,7 +68,9 @@
   // ---- one trace
 
   class Trace {
-    constructor(summary) {
+    /** Beside a replay a trace may be drawn a second time, with a prefix to its rows' names. */
+    constructor(summary, prefix = '') {
+      this.prefix = prefix;
       this.rows = [];
       this.folded = new Set();
       this.openRows = new Set();
@@ -76,7 +78,7 @@
       this.body = make('div', { class: 'rows', hidden: true });
       this.toggle = make('button', { class: 'toggle', 'aria-expanded': 'false', onclick: () => this.setOpen(!this.open) });
       this.header = make('header');
-      this.element = make('section', { class: 'trace', id: `trace-${summary.trace_id || 'none'}` }, this.header, this.body);
+      this.element = make('section', { class: 'trace', id: `${prefix}trace-${summary.trace_id || 'none'}` }, this.header, this.body);
       this.update(summary);
     }
 
@@ -114,7 +116,8 @@
     async load() {
       const trace = await json(`/api/traces/${this.summary.trace_id || 'none'}?${of}`);
       this.rows = trace.rows;
-      this.nanos = Math.max(1, trace.nanos);
+      this.started = millis(trace.started);
+      this.ends = Math.max(1, trace.nanos);
       this.truncated = trace.truncated;
       this.rows.forEach((row, n) => { row.parent = (this.rows[n + 1]?.depth ?? 0) > row.depth; });
       this.draw();
@@ -132,6 +135,10 @@
 
     draw() {
       const rows = this.shown();
+      // The request as the browser saw it, on the servers' clock, around what the servers did for it.
+      const asked = viewer.watch?.requestOf(this.summary.trace_id);
+      this.from = asked ? Math.min(0, (asked.from - this.started) * 1e6) : 0;
+      this.nanos = Math.max(this.ends, asked ? (asked.to - this.started) * 1e6 : 0) - this.from;
       const quarters = [0, 1, 2, 3].map((n) => make('span', {}, n ? duration(Math.round(this.nanos * n / 4)) : '0'));
       const axis = make('div', { class: 'line axis', 'aria-hidden': 'true' }, make('span'), make('span', { class: 'quarters' }, ...quarters), make('span'));
       this.chunks = [];
@@ -147,7 +154,7 @@
       const focused = this.body.contains(document.activeElement) && document.activeElement.closest('.row')?.id;
       // What is seen first is there at once.
       this.chunks[0]?.fill();
-      this.body.replaceChildren(...[tools, axis, ...this.chunks.map((chunk) => chunk.block), more].filter(Boolean));
+      this.body.replaceChildren(...[tools, axis, asked && this.browserRow(asked), ...this.chunks.map((chunk) => chunk.block), more].filter(Boolean));
       if (focused) {
         this.drawChunkOf((row) => anchor(this, row) === focused);
         document.getElementById(focused)?.querySelector('.line').focus({ preventScroll: true });
@@ -156,6 +163,24 @@
 
     drawChunkOf(wanted) {
       this.chunks.find((chunk) => chunk.part.some(wanted))?.fill();
+    }
+
+    /** Where on the track, in percent. */
+    place(at) {
+      return (at - this.from) / this.nanos * 100;
+    }
+
+    browserRow(asked) {
+      const bar = make('span', { class: 'bar' });
+      const nanos = (asked.to - asked.from) * 1e6;
+      bar.style.left = `${this.place((asked.from - this.started) * 1e6)}%`;
+      bar.style.width = `${Math.max(0.4, nanos / this.nanos * 100)}%`;
+      const what = make('span', { class: 'what' }, make('span', { class: 'name', title: asked.text }, asked.text), make('span', { class: 'service' }, 'browser'),
+        asked.status >= 500 || asked.status === 0 ? make('span', { class: 'chip bad' }, asked.status ? `error ${asked.status}` : 'failed') : null,
+        asked.status >= 400 && asked.status < 500 ? make('span', { class: 'chip refused' }, String(asked.status)) : null);
+      what.style.setProperty('--depth', 0);
+      return make('div', { class: 'row span browser' }, make('button', { class: 'line', onclick: () => viewer.watch.seekTo(asked.from) },
+        what, make('span', { class: 'track', 'aria-hidden': 'true' }, bar), make('span', { class: 'took' }, duration(Math.round(nanos)))));
     }
 
     row(row) {
@@ -168,7 +193,7 @@
       const track = make('span', { class: 'track', 'aria-hidden': 'true' });
       const bar = make('span', { class: span ? 'bar' : 'dot' });
       const width = span ? Math.max(0.4, Math.min(100, span.nanos / this.nanos * 100)) : 0;
-      bar.style.left = `${Math.min(row.at / this.nanos * 100, 100 - width)}%`;
+      bar.style.left = `${Math.min(this.place(row.at), 100 - width)}%`;
       if (span) bar.style.width = `${width}%`;
       track.append(bar);
       if (span) {
@@ -193,7 +218,7 @@
         fold.style.setProperty('--depth', Math.min(row.depth, INDENTS));
         element.append(fold);
       }
-      if (this.openRows.has(row.id)) this.setDetails(row, element, true);
+      if (this.openRows.has(row.id)) this.showDetails(row, element);
       return element;
     }
 
@@ -202,20 +227,30 @@
       element.querySelector('.details')?.remove();
       if (!open) return void this.openRows.delete(row.id);
       this.openRows.add(row.id);
+      viewer.watch?.seekTo(this.started + row.at / 1e6);
+      await this.showDetails(row, element);
+    }
+
+    async showDetails(row, element) {
+      element.querySelector('.line').setAttribute('aria-expanded', 'true');
       const details = make('div', { class: 'details' }, make('p', { class: 'dim' }, '…'));
       element.append(details);
       try {
         const known = await json(`/api/records/${row.id}`);
-        const link = `${location.origin}${location.pathname}${location.search}#${element.id}`;
+        const link = `${location.origin}${location.pathname}${location.search}#${element.id.slice(this.prefix.length)}`;
         details.replaceChildren(
           make('p', { class: 'tools' },
             make('button', { 'data-copy': link }, 'Copy link'),
             make('button', { 'data-copy': JSON.stringify(known, null, 2) }, 'Copy as JSON')),
-          ...GROUPS.flatMap((title) => (known[title] ? group(title, known[title]) : [])));
+          ...groups(known));
       } catch {
         details.replaceChildren(make('p', { class: 'dim' }, 'It is not kept any more.'));
       }
     }
+  }
+
+  function groups(known) {
+    return GROUPS.flatMap((title) => (known[title] ? group(title, known[title]) : []));
   }
 
   /** A heading and its lines; nothing if there are none. */
@@ -232,12 +267,13 @@
   }
 
   function anchor(trace, row) {
-    return row.span ? `span-${trace.summary.trace_id}-${row.span.span_id}` : row.id.replace('/', '-');
+    return trace.prefix + (row.span ? `span-${trace.summary.trace_id}-${row.span.span_id}` : row.id.replace('/', '-'));
   }
 
   // ---- all traces
 
   const traces = new Map();
+  viewer.session = { id, of, traces, version: () => version, Trace, duration, plural, coloured, group, groups };
   /** From the oldest on, so that a new trace changes the last chunk only. */
   let chunks = [];
   let version = 0;
@@ -280,17 +316,19 @@
       make('span', {}, plural(summary.logs, 'log line')),
       ...(summary.errors ? [make('span', { class: 'chip bad' }, plural(summary.errors, 'error'))] : []),
       ...(summary.refused ? [make('span', { class: 'chip refused' }, `${summary.refused} × 4xx`)] : []),
+      ...(summary.user ? [make('span', {}, 'user ', make('b', {}, summary.user))] : []),
       make('span', {}, 'since ', make('time', { datetime: summary.first_seen })), ...services, facts.querySelector('a'));
     localTimes(facts);
   }
 
   async function refresh() {
+    await viewer.watch?.refresh();
     const answer = await json(`/api/traces?${of}&since=${version}`);
     const first = traces.size === 0;
     version = answer.version;
     nothing.hidden = Boolean(answer.summary);
+    if (answer.summary && (answer.traces.length || first)) showFacts(answer.summary);
     if (!answer.traces.length) return;
-    if (answer.summary) showFacts(answer.summary);
     for (const summary of answer.traces) {
       const known = traces.get(summary.trace_id);
       if (known) known.update(summary);
@@ -298,7 +336,8 @@
     }
     arrange();
     chunks.at(-1).fill();
-    if (first && !location.hash) latest()?.setOpen(true);
+    await viewer.watch?.tracesChanged();
+    if (first && !location.hash && !viewer.watch?.isRecorded()) latest()?.setOpen(true);
     await showTarget();
   }
 

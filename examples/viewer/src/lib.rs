@@ -28,7 +28,7 @@ pub use self::store::{Retention, Store, StoreError};
 /// What came over the wire is escaped; should that ever fail, nothing but our own files may run.
 const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; \
-     form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+     frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
 
 /// The whole viewer, which takes recordings of the organisations' pages; if there is a `storefront`, its empty pages
@@ -37,7 +37,7 @@ pub fn app(store: Store, storefront: Option<&str>, orgs: Orgs) -> Router {
     let header = |name, value| SetResponseHeaderLayer::overriding(name, value);
     let pages = pages::routes(store.clone(), storefront)
         .layer(CompressionLayer::new())
-        .layer(header(CONTENT_SECURITY_POLICY, CONTENT_POLICY));
+        .layer(SetResponseHeaderLayer::if_not_present(CONTENT_SECURITY_POLICY, CONTENT_POLICY));
     let (telemetry, recordings) = ingest::routes(store, orgs);
     telemetry
         .merge(pages)

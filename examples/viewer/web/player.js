@@ -1,5 +1,100 @@
-// The session page's player.
-import 'rrweb-player/dist/style.css';
-import Player from 'rrweb-player';
+// The stage: plays the events of a recording in a document that may load nothing. The session's page tells it what to
+// play, and fetches the events.
+import { Replayer } from '@rrweb/replay';
+import '@rrweb/replay/dist/style.css';
+import { harmless, isEvent } from './harmless.js';
 
-window.ReplayPlayer = Player;
+/** One broken event spoils itself only. */
+class Careful extends Replayer {
+  getCastFn(event, isSync = false) {
+    const cast = super.getCastFn(event, isSync);
+    return () => {
+      try {
+        cast();
+      } catch (error) {
+        console.warn('an event of the recording is broken', error);
+      }
+    };
+  }
+}
+
+const SILENT = { log() {}, warn() {}, error() {} };
+
+/** Lines of JSON, one per batch, as events. */
+function read(lines) {
+  return lines.split('\n').filter(Boolean).flatMap((line) => JSON.parse(line).events).filter(isEvent).map(harmless);
+}
+
+let replayer = null;
+let base = 0;
+let ends = 0;
+let size = { width: 1024, height: 768 };
+let fit = true;
+
+function place() {
+  const wrapper = replayer?.wrapper;
+  if (!wrapper) return;
+  const scale = fit ? Math.min(innerWidth / size.width, innerHeight / size.height) : 1;
+  wrapper.style.transform = `translate(${fit ? Math.max(0, (innerWidth - size.width * scale) / 2) : 0}px, 0) scale(${scale})`;
+}
+
+window.stage = {
+  onsize: null,
+  /** Begins anew with these batches, and shows the page as it was. */
+  open(lines, at, playing) {
+    const events = read(lines);
+    replayer?.destroy();
+    replayer = null;
+    document.body.replaceChildren();
+    const pictured = events.find((event) => event.type === 2);
+    if (events.length < 2 || !pictured) return false;
+    replayer = new Careful(events, {
+      root: document.body,
+      triggerFocus: false,
+      mouseTail: false,
+      showWarning: false,
+      logger: SILENT,
+      UNSAFE_replayCanvas: false,
+    });
+    replayer.iframe.title = 'The recorded page';
+    replayer.iframe.tabIndex = -1;
+    base = replayer.getMetaData().startTime;
+    ends = replayer.getMetaData().endTime;
+    replayer.on('resize', (to) => {
+      if (!(to?.width > 0 && to.height > 0)) return;
+      size = { width: Math.min(to.width, 10_000), height: Math.min(to.height, 10_000) };
+      window.stage.onsize?.(size);
+      place();
+    });
+    replayer.on('fullsnapshot-rebuilded', place);
+    // Up to its first picture there is nothing to see.
+    this.seek(Math.max(at, pictured.timestamp + 1), playing);
+    return true;
+  },
+  append(lines) {
+    for (const event of read(lines)) {
+      ends = Math.max(ends, event.timestamp);
+      replayer?.addEvent(event);
+    }
+  },
+  seek(at, playing) {
+    if (playing) replayer?.play(at - base);
+    else replayer?.pause(at - base);
+  },
+  speed(speed) {
+    replayer?.setConfig({ speed });
+  },
+  fit(on) {
+    fit = on;
+    document.body.classList.toggle('actual', !on);
+    place();
+  },
+  /** By the browser's clock, in milliseconds. */
+  now() {
+    return replayer ? Math.min(base + replayer.getCurrentTime(), ends) : 0;
+  },
+};
+
+addEventListener('resize', place);
+window.stage.onready?.();
+window.parent.dispatchEvent(new Event('stage-ready'));

@@ -29,6 +29,7 @@ pub(super) fn routes(store: Store) -> Router {
         .route("/api/traces", get(traces))
         .route("/api/traces/{trace_id}", get(trace))
         .route("/api/records/{kind}/{id}", get(record))
+        .route("/api/logs", get(logs))
         .route("/api/find", get(find))
         .with_state(store)
 }
@@ -132,6 +133,22 @@ async fn traces(
 #[derive(Deserialize)]
 struct OfSession {
     session: String,
+}
+
+#[derive(Deserialize)]
+struct Logs {
+    session: String,
+    #[serde(default)]
+    after: i64,
+}
+
+/// The log lines beside a replay: those that arrived after one.
+async fn logs(
+    State(store): State<Store>,
+    Query(asked): Query<Logs>,
+) -> Result<Json<Vec<waterfall::Line>>, Problem> {
+    let logs = blocking(move || store.logs(&asked.session, asked.after)).await?;
+    Ok(Json(logs.into_iter().map(|(id, log)| waterfall::line(id, &log)).collect()))
 }
 
 /// One trace laid out in rows; without an ID, the log records outside of any.

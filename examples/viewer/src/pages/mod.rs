@@ -4,6 +4,7 @@ mod api;
 mod list;
 mod replay;
 mod session;
+mod stage;
 mod waterfall;
 
 use std::sync::Arc;
@@ -31,8 +32,10 @@ pub(crate) fn routes(store: Store, storefront: Option<&str>) -> Router {
     let list = || async { asset("text/javascript", include_str!("../../assets/list.js")) };
     let session = || async { asset("text/javascript", include_str!("../../assets/session.js")) };
     let live = || async { asset("text/javascript", include_str!("../../assets/live.js")) };
+    let axis = || async { asset("text/javascript", include_str!("../../assets/axis.js")) };
+    let beside = || async { asset("text/javascript", include_str!("../../assets/beside.js")) };
+    let watch = || async { asset("text/javascript", include_str!("../../assets/watch.js")) };
     let player = || async { asset("text/javascript", replay_script::PLAYER) };
-    let player_css = || async { asset("text/css", replay_script::PLAYER_STYLE) };
     Router::new()
         .merge(list::routes())
         .merge(session::routes())
@@ -41,8 +44,11 @@ pub(crate) fn routes(store: Store, storefront: Option<&str>) -> Router {
         .route("/assets/list.js", get(list))
         .route("/assets/session.js", get(session))
         .route("/assets/live.js", get(live))
+        .route("/assets/axis.js", get(axis))
+        .route("/assets/beside.js", get(beside))
+        .route("/assets/watch.js", get(watch))
         .route("/assets/player.js", get(player))
-        .route("/assets/player.css", get(player_css))
+        .merge(stage::routes())
         .merge(api)
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing here") })
 }

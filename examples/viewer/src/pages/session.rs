@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::blocking;
 use crate::problem::Problem;
+use crate::replay_script;
 
 use super::{Pages, escape, html, session_link};
 
@@ -28,6 +29,9 @@ struct SessionPage<'a> {
     session_id: &'a str,
     json: String,
     known: bool,
+    recorded: bool,
+    /// Why nothing can be played.
+    no_replay: Option<&'static str>,
 }
 
 async fn by_path(
@@ -50,11 +54,12 @@ async fn by_query(State(pages): State<Pages>, Query(id): Query<Id>) -> Result<Re
 }
 
 async fn session(pages: Pages, session_id: String) -> Result<Response, Problem> {
-    let known = blocking({
+    let summary = blocking({
         let (store, session_id) = (pages.store.clone(), session_id.clone());
-        move || Ok(store.summary(&session_id)?.is_some())
+        move || store.summary(&session_id)
     })
     .await?;
+    let known = summary.is_some();
     let status = if known { StatusCode::OK } else { StatusCode::NOT_FOUND };
     html(
         status,
@@ -64,6 +69,8 @@ async fn session(pages: Pages, session_id: String) -> Result<Response, Problem> 
             session_id: &session_id,
             json: format!("/api/sessions/{}", escape(&session_id)),
             known,
+            recorded: summary.is_some_and(|summary| summary.batches > 0),
+            no_replay: replay_script::why_unavailable(),
         },
     )
 }
@@ -75,12 +82,25 @@ async fn trace(
     let trace_id = trace_id.to_ascii_lowercase();
     let found = blocking({
         let trace_id = trace_id.clone();
-        move || pages.store.session_of_trace(&trace_id)
+        move || {
+            let Some(session_id) = pages.store.session_of_trace(&trace_id)? else {
+                return Ok(None);
+            };
+            let moment = pages.store.moment_of_trace(&session_id, &trace_id)?;
+            Ok(Some((session_id, moment)))
+        }
     })
     .await?;
     match found {
-        Some(session_id) => {
-            let link = format!("{}#trace-{}", session_link(&session_id), escape(&trace_id));
+        Some((session_id, moment)) => {
+            let (link, trace_id) = (session_link(&session_id), escape(&trace_id));
+            let link = match moment {
+                Some((tab, millis)) => {
+                    let and = if link.contains('?') { '&' } else { '?' };
+                    format!("{link}{and}tab={tab}&t={:.3}&trace={trace_id}", millis / 1e3)
+                }
+                None => format!("{link}#trace-{trace_id}"),
+            };
             Ok(Redirect::to(&link).into_response())
         }
         None => Err(Problem::new(StatusCode::NOT_FOUND, "no session has part of this trace")),

@@ -144,16 +144,42 @@ fn log_row(id: i64, log: &Log, depth: usize, from: Timestamp) -> Row {
         at: log.time.nanos().saturating_sub(from.nanos()),
         of: Of::Log {
             severity: shorten(&log.severity),
-            level: match log.severity_number {
-                SEVERITY_ERROR.. => "error",
-                13..SEVERITY_ERROR => "warn",
-                9..13 => "info",
-                _ => "debug",
-            },
+            level: level(log),
             fields: fields
                 .map(|(key, value)| (shorten(key), shorten(&text(value.clone()))))
                 .collect(),
         },
+    }
+}
+
+fn level(log: &Log) -> &'static str {
+    match log.severity_number {
+        SEVERITY_ERROR.. => "error",
+        13..SEVERITY_ERROR => "warn",
+        9..13 => "info",
+        _ => "debug",
+    }
+}
+
+/// A log record by itself, as a list shows it.
+#[derive(Debug, Serialize)]
+pub(super) struct Line {
+    id: i64,
+    time: Timestamp,
+    level: &'static str,
+    text: String,
+    service: String,
+    trace_id: Option<String>,
+}
+
+pub(super) fn line(id: i64, log: &Log) -> Line {
+    Line {
+        id,
+        time: log.time,
+        level: level(log),
+        text: shorten(&log.body),
+        service: log.resource.service.clone(),
+        trace_id: log.trace_id.clone(),
     }
 }
 

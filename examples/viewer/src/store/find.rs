@@ -23,6 +23,9 @@ const RARE: usize = 2_000;
 /// One answer holds no more of a session's text.
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
+/// One answer has no more log records: whoever wants more asks again.
+const MAX_LOGS: usize = 5_000;
+
 /// A page holds no more of a trace.
 const MAX_ROWS: usize = 50_000;
 
@@ -277,6 +280,23 @@ impl Store {
         trace.spans.truncate(MAX_ROWS);
         trace.logs.truncate(MAX_ROWS);
         Ok(trace)
+    }
+
+    /// A session's log records after the last one that somebody has already, each with its number, in the order of
+    /// their arrival.
+    pub(crate) fn logs(&self, session_id: &str, after: i64) -> Result<Vec<(i64, Log)>, StoreError> {
+        let connection = self.reader();
+        let Some(session) = id_of(&connection, session_id)? else { return Ok(Vec::new()) };
+        let mut shared = Shared::default();
+        let mut logs = Vec::new();
+        let mut select = connection.prepare_cached(&format!(
+            "SELECT {LOG}, id FROM logs WHERE session = ?1 AND id > ?2 ORDER BY id LIMIT {MAX_LOGS}"
+        ))?;
+        let mut rows = select.query([session, after])?;
+        while let Some(row) = rows.next()? {
+            logs.push((row.get(LOG_COLUMNS)?, shared.log(&connection, row)?));
+        }
+        Ok(logs)
     }
 
     pub(crate) fn record(&self, record: Record) -> Result<Option<Detail>, StoreError> {

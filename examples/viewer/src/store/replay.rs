@@ -133,6 +133,38 @@ impl Store {
         }
         Ok(Some(lines))
     }
+
+    /// Where in a session's recordings a trace is: the tab, and the milliseconds since that began. By the request that
+    /// the server answered with it, or by its time.
+    pub(crate) fn moment_of_trace(
+        &self,
+        session_id: &str,
+        trace_id: &str,
+    ) -> Result<Option<(String, f64)>, StoreError> {
+        let connection = self.reader();
+        let Some(session) = id_of(&connection, session_id)? else { return Ok(None) };
+        let request = connection
+            .prepare_cached(
+                "SELECT tabs.tab, coalesce(started, at) - tabs.first
+                 FROM moments JOIN tabs ON tabs.id = moments.tab
+                 WHERE moments.trace_id = ?1 AND moments.session = ?2 ORDER BY at LIMIT 1",
+            )?
+            .query_row(params![trace_id, session], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))
+            .optional()?;
+        if let Some((tab, nanos)) = request {
+            return Ok(Some((tab, nanos.max(0) as f64 / 1e6)));
+        }
+        let began = connection
+            .prepare_cached("SELECT first FROM traces WHERE session = ?1 AND trace_id = ?2")?
+            .query_row(params![session, trace_id], |row| row.get(0))
+            .optional()?;
+        let Some(began) = began else { return Ok(None) };
+        let began = Timestamp::from_stored(began).millis();
+        Ok(tabs_of(&connection, session)?.into_iter().find_map(|tab| {
+            let at = began - tab.offset;
+            (tab.started..=tab.ended).contains(&at).then(|| (tab.tab, at - tab.started))
+        }))
+    }
 }
 
 fn tab_of(connection: &Connection, session_id: &str, tab: &str) -> Result<Option<i64>, StoreError> {
