@@ -566,7 +566,13 @@ const PLACES: &[Place] = &[
         AS_TEXT,
         "",
     ),
-    place("rejection: message", "<script>const reject = (text) => { Promise.reject(new Error(text)) }</script>", "reject('$'); await turn()", AS_TEXT, ""),
+    place(
+        "rejection: message",
+        "<script>const reject = (text) => { Promise.reject(new Error(text)) }</script>",
+        "reject('$'); await turn()",
+        AS_TEXT,
+        "",
+    ),
     place(
         "error: stack",
         "<script>function failAt(url) { setTimeout(Function(`throw Error()\n//# sourceURL=${url}`)) }</script>",

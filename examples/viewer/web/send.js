@@ -159,7 +159,7 @@ function refuse() {
   refused = true;
   batches.length = 0;
   events = [];
-  console.info(`Qorrelate: ${endpoint} takes no recording of "${organisation}" from ${location.origin}.`);
+  window.console.info(`Qorrelate: ${endpoint} takes no recording of "${organisation}" from ${location.origin}.`);
   end.abort();
 }
 
