@@ -7,7 +7,7 @@ import * as page from './page.js';
 import { counts, end, quietly } from './quietly.js';
 import * as record from './record.js';
 import * as requests from './requests.js';
-import { flush, identify } from './send.js';
+import * as send from './send.js';
 import * as speed from './speed.js';
 import * as toasts from './toasts.js';
 
@@ -16,9 +16,9 @@ const { qorrelate } = /** @type {any} */ (window);
 // A second tag changes nothing. A frame is part of its page's recording.
 if (qorrelate && !('failures' in qorrelate)) {
   Object.assign(qorrelate, {
-    identify: (/** @type {unknown} */ who) => quietly(identify, who),
+    identify: (/** @type {unknown} */ who) => quietly(send.identify, who),
     addError: (/** @type {unknown} */ error) => quietly(errors.addError, error),
-    stop: () => quietly(() => (flush(), end.abort())),
+    stop: () => quietly(() => (send.flush(), end.abort())),
   });
   Object.defineProperties(qorrelate, {
     sessionId: { get: () => qorrelate.id() },
@@ -36,5 +36,5 @@ function start() {
     if (data.source == 0) toasts.lookSoon();
     speed.isBusy();
   });
-  for (const { start } of [toasts, record, page, errors, requests, clicks, speed]) quietly(start);
+  for (const { start } of [toasts, record, page, errors, requests, clicks, speed, send]) quietly(start);
 }

@@ -31,7 +31,8 @@ let refused = false;
 let timer = 0;
 /** @type {(() => void) | undefined} */
 let wake;
-/** What is done when batches were given up. */
+/** Batches that were given up, and of which nobody was told yet. */
+let lost = 0;
 let onLoss = (/** @type {number} */ _batches) => {};
 
 /** @param {typeof onLoss} work */
@@ -77,16 +78,21 @@ function cut(most = BATCH) {
   let held = batches.reduce((sum, batch) => sum + batch.events.length, 0);
   while (held > HELD && batches.length > 1) {
     // The first is being sent, perhaps.
-    const [{ events: lost }] = batches.splice(isSending ? 1 : 0, 1);
-    held -= lost.length;
+    const [batch] = batches.splice(isSending ? 1 : 0, 1);
+    held -= batch.events.length;
     lose();
   }
 }
 
 function lose() {
   dropped++;
-  // Later: it may make events.
-  setTimeout(() => quietly(onLoss, 1));
+  lost++;
+}
+
+/** Once something can be sent again: what is told makes events. */
+function tellOfLoss() {
+  if (lost) quietly(onLoss, lost);
+  lost = 0;
 }
 
 /** @param {Batch} batch */
@@ -128,10 +134,14 @@ async function pump() {
     if (status >= 200 && status < 300) {
       batches.shift();
       tries = 0;
+      tellOfLoss();
     } else if (status && status < 500 && status != 429) {
       batches.shift();
       if (status == 403) refuse();
-      else lose();
+      else {
+        lose();
+        tellOfLoss();
+      }
     } else {
       // Others of the same page wait a different time.
       const backOff = Math.min(LONGEST_BACK_OFF, 1_000 * 2 ** tries++) * (0.5 + Math.random() / 2);
@@ -164,7 +174,7 @@ function refuse() {
 }
 
 /** The page may be gone right after: there is no time to compress, and only so much is sent. */
-export function sendRest() {
+function sendRest() {
   cut(LAST / 4);
   if (refused) return;
   let left = LAST;
@@ -177,6 +187,9 @@ export function sendRest() {
   }
 }
 
-listen(window, 'pagehide', sendRest);
-listen(window, 'online', () => wake?.());
-listen(document, 'visibilitychange', () => document.visibilityState == 'hidden' && flush());
+/** After all others, which may have something to add when the page goes. */
+export function start() {
+  listen(window, 'pagehide', sendRest);
+  listen(window, 'online', () => wake?.());
+  listen(document, 'visibilitychange', () => document.visibilityState == 'hidden' && flush());
+}
