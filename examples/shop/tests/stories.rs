@@ -74,7 +74,14 @@ fn a_page_that_lays_itself_out_for_each_of_its_bars() {
     let customer = driver.browser();
     customer.goto(&shop.storefront);
     customer.click("nav//a", "Deals");
+    customer.text("#deals-title", |title| title == "Deals of the day");
     let session = session(&customer);
+    // Whoever records a page does not break its rules, whatever moves in it.
+    let complaints = "let complaints = 0; \
+        addEventListener('securitypolicyviolation', () => { complaints += 1 }); \
+        for (let frame = 0; frame < 10; frame += 1) await new Promise(requestAnimationFrame); \
+        return complaints";
+    assert_eq!(customer.script(complaints, vec![]), 0);
 
     let engineer = driver.browser();
     let marks = find(&engineer, &shop, "slow=1", &session);
