@@ -15,8 +15,10 @@ use http::{HeaderName, HeaderValue, Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 use http_body_util::combinators::UnsyncBoxBody;
+use opentelemetry::metrics::MeterProvider;
+use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::{Sampler, ShouldSample};
-use qorrelate_core::opentelemetry_0_33::SessionSampler;
+use qorrelate_core::opentelemetry_0_33::{SessionSampler, count_requests};
 use qorrelate_tower::{SessionId, SessionIdLayer, Source};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_layer::Layer;
@@ -103,6 +105,22 @@ pub(super) fn rows() -> Vec<Row> {
         Row::ours("tower.echo", "valid ID, sent back in a response header", || {
             served(layer().response_header(SESSION).unwrap().layer(Handler(no_op)), self::valid())
         })
+        .on_top_of(valid)
+        .beside(PEER),
+        Row::ours(
+            "tower.counted",
+            "valid ID, and the request is counted (`count_requests`)",
+            || {
+                let reader = PeriodicReader::builder(InMemoryMetricExporter::default()).build();
+                let meters = SdkMeterProvider::builder().with_reader(reader).build();
+                let count = count_requests(&meters.meter("benches"));
+                let counted = layer().on_outcome(move |outcome, request| {
+                    let _ = &meters;
+                    count(outcome, request);
+                });
+                served(counted.layer(Handler(no_op)), self::valid())
+            },
+        )
         .on_top_of(valid)
         .beside(PEER),
         Row::ours("tower.sources-2", "2 sources, valid ID in the last", || {
