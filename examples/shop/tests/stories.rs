@@ -39,6 +39,33 @@ fn find(engineer: &Browser, shop: &Shop, query: &str, session: &str) -> String {
     engineer.texts("td.marks").join(" ")
 }
 
+/// Opens what was found, and a list beside the replay.
+fn open(engineer: &Browser, session: &str, list: &str) {
+    engineer.click("a", session);
+    choose(engineer, list);
+}
+
+fn choose(engineer: &Browser, list: &str) {
+    engineer.click("button[@role='tab']", list);
+}
+
+/// Picks the row of the list that says this; what the page then shows of it, as soon as that is as expected.
+fn pick(engineer: &Browser, row: &str, expected: impl Fn(&str) -> bool) -> String {
+    let click = "const row = [...document.querySelectorAll('.moment a')] \
+        .find((row) => row.textContent.includes(given[0])); row?.click(); return !!row";
+    eventually(|| match engineer.script(click, vec![json!(row)]) {
+        found if found == true => Ok(()),
+        _ => Err(format!("no row says {row}: {:?}", engineer.texts(".moment"))),
+    });
+    engineer.text("#picked", expected)
+}
+
+/// The rows of the list, as soon as there is one that says this.
+fn rows(engineer: &Browser, awaited: &str) -> Vec<String> {
+    engineer.text(".moment", |row| row.contains(awaited));
+    engineer.texts(".moment")
+}
+
 #[test]
 fn a_message_that_was_gone_before_anybody_could_read_it() {
     let (shop, driver) = (Shop::start(), Driver::start());
@@ -51,6 +78,18 @@ fn a_message_that_was_gone_before_anybody_could_read_it() {
     let engineer = driver.browser();
     let marks = find(&engineer, &shop, "q=check+your+details", &session);
     assert!(marks.contains("messages came and went"), "{marks}");
+
+    open(&engineer, &session, "Everything");
+    let told = rows(&engineer, "Please check your details.");
+    let position = |what: &str| told.iter().position(|row| row.contains(what)).expect(what);
+    let pressed = position("Place order");
+    let refused = position("Postcode");
+    let message = position("Please check your details.");
+    assert!(pressed < refused && refused < message, "{told:?}");
+    assert!(told[message].contains("gone after 2"), "{told:?}");
+    // No order was sent.
+    engineer.click("button[@role='tab']", "Network 1");
+    assert_eq!(rows(&engineer, "/api/products").len(), 1);
 }
 
 #[test]
@@ -66,10 +105,20 @@ fn two_clicks_make_two_orders_and_the_second_fails() {
     let engineer = driver.browser();
     let marks = find(&engineer, &shop, "q=twice%40example.com&clicks=1", &session);
     assert!(marks.contains("clicked twice in 1"), "{marks}");
+
+    open(&engineer, &session, "Everything");
+    engineer.text(".moment", |row| row.contains("Place order") && row.contains("again after 1"));
+    choose(&engineer, "Network 3");
+    let requests = rows(&engineer, "502");
+    let orders: Vec<_> = requests.iter().filter(|row| row.contains("/api/checkout")).collect();
+    assert!(orders.len() == 2 && orders[0].contains("200"), "{requests:?}");
+    let cause = "duplicate key: the basket is in the ledger already";
+    pick(&engineer, "502", |shown| shown.contains("POST /charge") && shown.contains("500"));
+    engineer.text("#picked .row", |row| row.contains(cause));
 }
 
 #[test]
-fn a_page_that_lays_itself_out_for_each_of_its_bars() {
+fn a_page_that_lays_itself_out_many_times_a_frame() {
     let (shop, driver) = (Shop::start(), Driver::start());
     let customer = driver.browser();
     customer.goto(&shop.storefront);
@@ -86,4 +135,21 @@ fn a_page_that_lays_itself_out_for_each_of_its_bars() {
     let engineer = driver.browser();
     let marks = find(&engineer, &shop, "slow=1", &session);
     assert!(marks.contains("slow frame"), "{marks}");
+
+    open(&engineer, &session, "Everything");
+    let turn_to_deals = "const tab = [...document.querySelectorAll('#tabs button')] \
+        .find((tab) => tab.textContent.includes('/deals')); tab?.click(); return !!tab";
+    eventually(|| match engineer.script(turn_to_deals, vec![]) {
+        found if found == true => Ok(()),
+        _ => Err(format!("no tab of the deals: {:?}", engineer.texts("#tabs"))),
+    });
+    let shown =
+        pick(&engineer, "of it style and layout, deals.js", |shown| shown.contains("deals.js"));
+    // "frame took 1.02 s, 480 ms of it style and layout, deals.js pulse"
+    let [took, layout] = ["took ", ", "].map(|before| -> f64 {
+        let mut words = shown.split_once(before).expect(before).1.split([' ', ',']);
+        let number: f64 = words.next().unwrap().parse().unwrap();
+        if words.next() == Some("s") { number * 1000.0 } else { number }
+    });
+    assert!(layout > took / 2.0, "{shown}");
 }

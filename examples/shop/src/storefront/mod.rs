@@ -84,10 +84,6 @@ fn app(neighbours: &Neighbours) -> Result<Router, Box<dyn Error + Send + Sync>> 
             get(|| async { asset("text/css", include_str!("assets/shop.css")) }),
         )
         .route(
-            "/assets/pictures.svg",
-            get(|| async { asset("image/svg+xml", include_str!("assets/pictures.svg")) }),
-        )
-        .route(
             "/assets/shop.js",
             get(|| async { asset("text/javascript", include_str!("assets/shop.js")) }),
         )

@@ -1,31 +1,29 @@
-// The deals: a bar for each shows how long it lasts.
+// The deals. They pulse, so that nobody misses them.
 'use strict';
 
 (() => {
-  const COUNT = 400;
+  const COUNT = 600;
   const list = document.getElementById('deals');
 
   function show(products) {
     const deals = Array.from({ length: COUNT }, (_, n) => {
       const { name, price_cents: cents } = products[n % products.length];
-      const deal = document.createElement('li');
-      const bar = document.createElement('span');
-      bar.className = 'bar';
       const price = (cents * 0.8 / 100).toLocaleString('en', { style: 'currency', currency: 'EUR' });
-      deal.append(`${name}, ${price}`, bar);
+      const deal = document.createElement('li');
+      deal.textContent = `${name}, ${price}`;
       return deal;
     });
     list.replaceChildren(...deals);
-    requestAnimationFrame(animateBars);
-  }
-
-  function animateBars(now) {
-    for (const [n, deal] of [...list.children].entries()) {
-      const left = 1 - ((now / 100 + n * 7) % 100) / 100;
-      // It asks for a width right after it has changed one, so the browser lays out the whole page for each bar.
-      deal.lastChild.style.width = `${deal.offsetWidth * left}px`;
-    }
-    requestAnimationFrame(animateBars);
+    const height = list.offsetHeight;
+    requestAnimationFrame(function pulse(now) {
+      const wanted = height * (1 + Math.sin(now / 500) / 10);
+      // It asks for the height right after each change, so the browser lays out the whole list for each step.
+      for (let size = 10; size < 20; size += 0.1) {
+        list.style.fontSize = `${size}px`;
+        if (list.offsetHeight >= wanted) break;
+      }
+      requestAnimationFrame(pulse);
+    });
   }
 
   fetch('/api/products').then((response) => response.json()).then(show);

@@ -38,7 +38,7 @@
       picture.setAttribute('class', 'picture');
       picture.setAttribute('aria-hidden', 'true');
       const drawing = document.createElementNS('http://www.w3.org/2000/svg', 'use');
-      drawing.setAttribute('href', `/assets/pictures.svg#${product.sku}`);
+      drawing.setAttribute('href', `#${product.sku}`);
       picture.append(drawing);
       const add = element('button', '', 'Add');
       add.dataset.sku = product.sku;
