@@ -81,7 +81,11 @@ viewer.axis = (root, seek) => {
         if (failed) tick(3, moment, ink.bad);
       }
       if (tag === 'error' || (tag === 'console' && payload.level === 'error')) tick(3, moment, ink.bad);
-      if (tag === 'toast' || tag === 'invalid' || tag === 'console') tick(3, moment, payload.level === 'error' ? ink.bad : ink.warn);
+      if (tag === 'toast') {
+        paper.fillStyle = ink.warn;
+        paper.fillRect(x(moment - payload.shown), 3 * LANE + 6, Math.max(2, x(moment) - x(moment - payload.shown)), LANE - 12);
+      }
+      if (tag === 'invalid' || tag === 'console') tick(3, moment, payload.level === 'error' ? ink.bad : ink.warn);
       if (tag === 'frames') {
         const part = Math.min(1, Math.max(0.05, payload.fps / 60));
         paper.fillStyle = payload.fps < 20 ? ink.bad : payload.fps < 45 ? ink.warn : ink.good;

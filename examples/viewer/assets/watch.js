@@ -50,7 +50,7 @@
 
   function mount() {
     if (element('stage') || !playable) return;
-    element('screen').prepend(make('iframe', { id: 'stage', src: '/stage', title: 'The recorded page', sandbox: 'allow-scripts allow-same-origin', tabindex: '-1' }));
+    element('screen').prepend(make('iframe', { id: 'stage', src: '/stage', title: 'The recorded page', tabindex: '-1' }));
   }
 
   // ---- where the playhead is
@@ -151,7 +151,7 @@
     stage.speed(Number(speed.value));
     stage.fit(fit.checked);
     loaded = { of: tab, from: first, to: last, ends: tab.batches[last].last, appending: null };
-    if (time + 1 < began) note.textContent = `There is no picture of the page before ${axis.clock(began - tab.facts.started)}.`;
+    if (time + 1000 < began) note.textContent = `There is no picture of the page before ${axis.clock(began - tab.facts.started)}.`;
     return true;
   }
 

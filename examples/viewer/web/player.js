@@ -38,7 +38,7 @@ function place() {
   wrapper.style.transform = `translate(${fit ? Math.max(0, (innerWidth - size.width * scale) / 2) : 0}px, 0) scale(${scale})`;
 }
 
-window.stage = {
+const stage = {
   onsize: null,
   /** Begins anew with these batches, and shows the page as it was. */
   open(lines, at, playing) {
@@ -63,7 +63,7 @@ window.stage = {
     replayer.on('resize', (to) => {
       if (!(to?.width > 0 && to.height > 0)) return;
       size = { width: Math.min(to.width, 10_000), height: Math.min(to.height, 10_000) };
-      window.stage.onsize?.(size);
+      stage.onsize?.(size);
       place();
     });
     replayer.on('fullsnapshot-rebuilded', place);
@@ -96,5 +96,8 @@ window.stage = {
 };
 
 addEventListener('resize', place);
-window.stage.onready?.();
-window.parent.dispatchEvent(new Event('stage-ready'));
+// Not before: rrweb leaves the document of its frame open, and a page that is still loading would wait for that.
+addEventListener('load', () => {
+  window.stage = stage;
+  window.parent.dispatchEvent(new Event('stage-ready'));
+});

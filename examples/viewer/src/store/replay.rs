@@ -229,7 +229,12 @@ fn requests(connection: &Connection, tab: i64) -> Result<Vec<Pair>, StoreError> 
          GROUP BY request.trace_id HAVING count(DISTINCT request.id) = 1",
     )?;
     let pairs = select.query_map(params![tab, MAX_PAIRS], |row| {
-        Ok(Pair { browser: (row.get(0)?, row.get(1)?), server: (row.get(2)?, row.get(3)?) })
+        // The script's times are whole milliseconds, cut off.
+        let ended: i64 = row.get(1)?;
+        Ok(Pair {
+            browser: (row.get(0)?, ended.saturating_add(1_000_000)),
+            server: (row.get(2)?, row.get(3)?),
+        })
     })?;
     Ok(pairs.collect::<Result<_, _>>()?)
 }
