@@ -1,0 +1,611 @@
+//! The configurations of `examples/collector`, in the OpenTelemetry Collector.
+
+// Clippy takes a test's helpers for code that is not a test.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
+
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::{
+    Exemplar, Gauge, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, exemplar,
+    number_data_point,
+};
+use prost::Message as _;
+use qorrelate_core::SessionId;
+use qorrelate_test_backends::{
+    Collector, Item, Kind, Receiver, Sent, Shop, eventually, log, span, span_in,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const HEADER: &str = "http.request.header.x-session-id";
+
+/// What becomes of the captured header, and of a `session.id` that is there.
+#[test]
+fn the_gateway_takes_the_session_from_the_captured_header() {
+    let longest = "a".repeat(128);
+    let cases: Vec<(&str, Value, Option<&str>)> = vec![
+        ("a list", json!({ HEADER: ["abc-123-xyz"] }), Some("abc-123-xyz")),
+        ("plain", json!({ HEADER: "abc-123-xyz" }), Some("abc-123-xyz")),
+        ("the longest", json!({ HEADER: [longest] }), Some(&longest)),
+        ("none", json!({}), None),
+        ("an empty list", json!({ HEADER: [] }), None),
+        ("two", json!({ HEADER: ["abc", "xyz"] }), None),
+        ("two in one", json!({ HEADER: ["abc, xyz"] }), None),
+        ("too long", json!({ HEADER: ["a".repeat(129)] }), None),
+        ("an address", json!({ HEADER: ["anna@example.com"] }), None),
+        ("a second line", json!({ HEADER: ["abc\n"] }), None),
+        ("a second header", json!({ HEADER: "abc\r\nX-Admin: 1" }), None),
+        ("a placeholder", json!({ HEADER: ["undefined"] }), None),
+        ("a number", json!({ HEADER: 7 }), None),
+        ("a list of numbers", json!({ HEADER: [7] }), None),
+        ("a map", json!({ HEADER: { "id": "abc" } }), None),
+        ("a list in a list", json!({ HEADER: [["abc"]] }), None),
+        ("there", json!({ "session.id": "mine", HEADER: ["other"] }), Some("mine")),
+        ("there, and malformed", json!({ "session.id": "a b", HEADER: ["other"] }), None),
+        ("there, and a number", json!({ "session.id": 7, HEADER: ["other"] }), None),
+        ("there, and a list", json!({ "session.id": ["abc"] }), None),
+        ("there, and empty", json!({ "session.id": "" }), None),
+    ];
+    let backend = Receiver::start();
+    let collector = Collector::start("gateway", &[("BACKEND", &backend.url)]);
+    let with_more = |attributes: &Value| {
+        let mut attributes = attributes.clone();
+        attributes["http.route"] = json!("/pay");
+        attributes
+    };
+    let cases_of = |make: fn(&str, Value) -> Sent| {
+        Sent::all(cases.iter().map(|(name, attributes, _)| make(name, with_more(attributes))))
+    };
+    collector.send(&cases_of(span));
+    collector.send(&cases_of(log));
+    let output = collector.finish();
+
+    let arrived = backend.items();
+    assert_eq!(arrived.len(), 2 * cases.len());
+    for kind in [Kind::Span, Kind::Log] {
+        for (name, _, expected) in &cases {
+            let is_it = |item: &&Item| item.kind == kind && item.name == *name;
+            let item = arrived.iter().find(is_it).expect(name);
+            let mut attributes = json!({ "http.route": "/pay" });
+            if let Some(id) = expected {
+                attributes["session.id"] = json!(id);
+            }
+            assert_eq!(json!(item.attributes), attributes, "{kind:?}: {name}");
+        }
+    }
+    for hostile in ["anna@example.com", "X-Admin"] {
+        assert!(!output.contains(hostile), "it is in the Collector's log: {output}");
+    }
+}
+
+#[test]
+fn the_gateway_has_the_grammar_of_the_library() {
+    let mut candidates: BTreeSet<String> = BTreeSet::new();
+    let mut random = Random(7);
+    let alphabet: Vec<char> = "abcxyzABCXYZ0189._~:/+=-"
+        .chars()
+        .chain(" @,;%\"'\\<>|`^{}[]()!?#$&*\n\r\t\0\u{7f}é∑".chars())
+        .collect();
+    for length in (0..40).chain(120..136) {
+        for allowed in [24, 24, 26, alphabet.len()] {
+            for _ in 0..20 {
+                candidates.insert(
+                    iter::repeat_with(|| alphabet[random.below(allowed)]).take(length).collect(),
+                );
+            }
+        }
+    }
+    // Each single byte that a text may have, and what is nearly a placeholder.
+    candidates.extend((0..=127u8).map(|byte| char::from(byte).to_string()));
+    for placeholder in [
+        "undefined",
+        "null",
+        "nan",
+        ".",
+        "..",
+        "...",
+        "00000000000000000000000000000000",
+        "00000000-0000-0000-0000-000000000000",
+    ] {
+        for variant in [placeholder.to_owned(), placeholder.to_uppercase()] {
+            candidates.extend([
+                format!("{variant}0"),
+                format!("-{variant}"),
+                format!("{variant}\n"),
+            ]);
+            candidates.extend([variant.replace('0', "1"), variant[1..].to_owned(), variant]);
+        }
+    }
+    candidates.extend(["Null".to_owned(), "NaN".to_owned(), "uNdefined".to_owned()]);
+    // Their case folds to a letter of "null" and of an allowed class.
+    candidates.extend(["\u{212a}".to_owned(), "\u{17f}".to_owned()]);
+
+    let backend = Receiver::start();
+    let collector = Collector::start("gateway", &[("BACKEND", &backend.url)]);
+    let candidates: Vec<String> = candidates.into_iter().collect();
+    for chunk in candidates.chunks(500) {
+        let header = |id: &String| span("", json!({ HEADER: [id], "sent": id }));
+        collector.send(&Sent::all(chunk.iter().map(header)));
+    }
+    collector.finish();
+
+    let arrived = backend.items();
+    assert_eq!(arrived.len(), candidates.len());
+    let mut accepted = 0;
+    for item in arrived {
+        let sent = item.attributes["sent"].as_str().unwrap();
+        let expected = sent.parse::<SessionId>().ok();
+        assert_eq!(item.session(), expected.as_ref().map(SessionId::as_str), "{sent:?}");
+        accepted += usize::from(expected.is_some());
+    }
+    assert!(accepted > 1000, "{accepted} of {}", candidates.len());
+}
+
+#[test]
+fn bytes_that_are_no_text_become_no_session() {
+    let backend = Receiver::start();
+    let collector = Collector::start("gateway", &[("BACKEND", &backend.url)]);
+    let mut body = span("bytes", json!({ HEADER: "abc?xyz" })).encoded();
+    let at = body.iter().position(|byte| *byte == b'?').unwrap();
+    body[at] = 0xff;
+    collector.post("/v1/traces", body, &[]);
+    collector.send(&span("text", json!({ HEADER: "abc-xyz" })));
+    collector.finish();
+
+    let sessions: Vec<_> =
+        backend.items().iter().filter_map(|item| item.session().map(str::to_owned)).collect();
+    assert_eq!(sessions, ["abc-xyz"]);
+}
+
+#[test]
+fn the_shop_goes_through_the_gateway_as_it_is() {
+    let backend = Receiver::start();
+    let collector = Collector::start("gateway", &[("BACKEND", &backend.url)]);
+    let shop = Shop::start(&collector.url);
+    assert_eq!(shop.checkout("through-the-gateway", json!(["mug"])), 200);
+    let arrived = eventually(|| {
+        let items = backend.items();
+        if items.len() == 15 { Ok(items) } else { Err(format!("{} of 7 + 8", items.len())) }
+    });
+    for item in &arrived {
+        assert_eq!(item.session(), Some("through-the-gateway"), "{item:#?}");
+    }
+    let services: BTreeSet<_> = arrived.iter().map(Item::service).collect();
+    assert_eq!(services, BTreeSet::from(["payments", "storefront"]));
+}
+
+#[test]
+fn what_a_browser_posts_has_the_session_of_the_posts_header() {
+    let backend = Receiver::start();
+    let collector = Collector::start("browser-otlp", &[("BACKEND", &backend.url)]);
+    let name = "X-Session-ID";
+    // In one batch, as the Collector batches: each keeps its own.
+    for make in [span, log] {
+        collector.send_with(&make("one", json!({})), &[(name, "session-1")]);
+        collector.send_with(&make("two", json!({})), &[("x-session-id", "session-2")]);
+        collector.send(&make("none", json!({})));
+        collector.send_with(&make("malformed", json!({})), &[(name, "anna@example.com")]);
+        collector.send_with(&make("twice", json!({})), &[(name, "abc"), (name, "xyz")]);
+        collector.send_with(&make("there", json!({ "session.id": "mine" })), &[(name, "other")]);
+        collector.send_with(&make("malformed, there", json!({ "session.id": "a b" })), &[]);
+        // It is the header of the post that counts, not an attribute of that name.
+        collector.send(&make("captured", json!({ HEADER: ["captured"] })));
+    }
+    collector.finish();
+
+    let arrived: BTreeMap<_, _> = sessions(&backend.items()).into_iter().collect();
+    for kind in [Kind::Span, Kind::Log] {
+        for (name, session) in [
+            ("one", Some("session-1")),
+            ("two", Some("session-2")),
+            ("none", None),
+            ("malformed", None),
+            ("twice", None),
+            ("there", Some("mine")),
+            ("malformed, there", None),
+            ("captured", None),
+        ] {
+            let expected = session.map(str::to_owned);
+            assert_eq!(arrived[&(kind, name.to_owned())], expected, "{kind:?}: {name}");
+        }
+    }
+}
+
+#[test]
+fn a_browser_may_post_from_the_page_and_from_no_other() {
+    let backend = Receiver::start();
+    let environment = [("BACKEND", &*backend.url), ("ORIGIN", "https://shop.example")];
+    let collector = Collector::start("browser-otlp", &environment);
+    let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
+    let preflight = |origin: &str| {
+        let request = client.request(Method::OPTIONS, format!("{}/v1/traces", collector.url));
+        let request = request.header("Origin", origin);
+        let request = request.header("Access-Control-Request-Method", "POST");
+        let names = "content-type,x-session-id";
+        let answer = request.header("Access-Control-Request-Headers", names).send().unwrap();
+        let header = |name| Some(answer.headers().get(name)?.to_str().unwrap().to_lowercase());
+        (header("Access-Control-Allow-Origin"), header("Access-Control-Allow-Headers"))
+    };
+    let (origin, headers) = preflight("https://shop.example");
+    assert_eq!(origin.as_deref(), Some("https://shop.example"));
+    assert!(headers.is_some_and(|names| names.contains("x-session-id")));
+    assert_eq!(preflight("https://other.example"), (None, None));
+}
+
+#[test]
+fn the_configuration_that_is_often_shown_does_nothing() {
+    let backend = Receiver::start();
+    let collector = Collector::start("does-nothing", &[("BACKEND", &backend.url)]);
+    let attributes = json!({ HEADER: ["abc-123-xyz"] });
+    for make in [span, log] {
+        collector.send_with(&make("sent", attributes.clone()), &[("X-Session-ID", "abc-123-xyz")]);
+    }
+    let output = collector.finish();
+
+    let arrived = backend.items();
+    assert_eq!(arrived.len(), 2);
+    for item in arrived {
+        assert_eq!(json!(item.attributes), attributes);
+    }
+    for word in ["error", "warn", "x-session-id"] {
+        assert!(!output.to_lowercase().contains(word), "it says something after all: {output}");
+    }
+}
+
+/// A hundred thousand sessions of many kinds, at ratios that the library's documents name.
+#[test]
+fn the_collector_keeps_the_sessions_that_the_library_keeps() {
+    let mut ids: Vec<String> = vectors();
+    let mut random = Random(11);
+    ids.extend((0..20_000).map(|number| number.to_string()));
+    ids.extend((0..20_000).map(|_| {
+        let (high, low) = (random.next(), random.next());
+        format!(
+            "{:08x}-{:04x}-7{:03x}-9{:03x}-{:012x}",
+            high >> 32,
+            high >> 16 & 0xffff,
+            high & 0xfff,
+            low >> 52,
+            low & 0xffff_ffff_ffff
+        )
+    }));
+    for (ratio, threshold) in
+        [(0.01, "028f5c29"), (0.1, "1999999a"), (0.25, "40000000"), (0.5, "80000000")]
+    {
+        let backend = Receiver::start();
+        let environment = [("BACKEND", &*backend.url), ("KEEP_BELOW", threshold)];
+        let collector = Collector::start("sample", &environment);
+        for chunk in ids.chunks(2_000) {
+            collector
+                .send(&Sent::all(chunk.iter().map(|id| span("work", json!({ "session.id": id })))));
+            collector
+                .send(&Sent::all(chunk.iter().map(|id| log("work", json!({ "session.id": id })))));
+        }
+        collector.finish();
+
+        let expected: BTreeSet<&str> = ids
+            .iter()
+            .map(String::as_str)
+            .filter(|id| id.parse::<SessionId>().unwrap().is_sampled(ratio))
+            .collect();
+        let arrived = backend.items();
+        for kind in [Kind::Span, Kind::Log] {
+            let of_kind = arrived.iter().filter(|item| item.kind == kind);
+            let kept: BTreeSet<&str> = of_kind.filter_map(Item::session).collect();
+            assert_eq!(kept, expected, "{kind:?} at {ratio}");
+        }
+    }
+}
+
+fn vectors() -> Vec<String> {
+    let file =
+        qorrelate_test_backends::repository().join("qorrelate-core/tests/vectors/sampling.json");
+    let vectors: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    vectors["ids"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|id| id["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// A thousand sessions of three requests each, one of which fails in some, sent to the first tier in any order.
+#[test]
+fn two_tiers_keep_whole_sessions_and_each_that_fails() {
+    let backends = [Receiver::start(), Receiver::start()];
+    let samplers = backends.each_ref().map(|backend| {
+        Collector::start("sample", &[("BACKEND", &*backend.url), ("KEEP_BELOW", "1999999a")])
+    });
+    let environment = [("SAMPLER_0", &*samplers[0].url), ("SAMPLER_1", &*samplers[1].url)];
+    let balancer = Collector::start("balance", &environment);
+
+    let ids: Vec<String> = (0..1000).map(|number| format!("session-{number}")).collect();
+    let fails = |number: usize| number.is_multiple_of(50);
+    for request in 0..3_u128 {
+        for chunk in ids.chunks(100).enumerate() {
+            let spans = chunk.1.iter().enumerate().flat_map(|(at, id)| {
+                let number = chunk.0 * 100 + at;
+                let trace = (number as u128 + 1) << 64 | (request + 1);
+                let status = if request == 1 && fails(number) { 2 } else { 0 };
+                [
+                    span_in(trace, "outer", json!({ "session.id": id })),
+                    span_in(trace, "inner", json!({ "session.id": id, "status": status })),
+                ]
+            });
+            balancer.send(&Sent::all(spans));
+        }
+    }
+    balancer.finish();
+    for sampler in samplers {
+        sampler.finish();
+    }
+
+    let arrived = backends.each_ref().map(Receiver::items);
+    let ids_of = |items: &[Item]| -> BTreeSet<String> {
+        items.iter().map(|item| item.session().unwrap().to_owned()).collect()
+    };
+    let kept = arrived.each_ref().map(|items| ids_of(items));
+    assert!(kept[0].is_disjoint(&kept[1]), "a session went to both samplers");
+    assert!(kept.iter().all(|kept| kept.len() > 30), "one sampler has nearly everything");
+
+    let expected: BTreeSet<String> = ids
+        .iter()
+        .enumerate()
+        .filter_map(|(number, id)| {
+            (fails(number) || id.parse::<SessionId>().unwrap().is_sampled(0.1)).then(|| id.clone())
+        })
+        .collect();
+    assert_eq!(kept[0].union(&kept[1]).cloned().collect::<BTreeSet<_>>(), expected);
+
+    let mut whole: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for item in arrived.into_iter().flatten() {
+        assert_eq!(item.attributes.len(), 1, "{item:?}");
+        let session = item.session().unwrap().to_owned();
+        assert!(whole.entry((session, item.trace_id)).or_default().insert(item.name), "twice");
+    }
+    for id in &expected {
+        let number: u128 = id.trim_start_matches("session-").parse().unwrap();
+        for request in 1..=3 {
+            let trace = format!("{:032x}", (number + 1) << 64 | request);
+            let names = whole.remove(&(id.clone(), trace)).expect(id);
+            assert_eq!(names, BTreeSet::from(["inner".to_owned(), "outer".to_owned()]), "{id}");
+        }
+    }
+    assert_eq!(whole, BTreeMap::new());
+}
+
+#[test]
+fn an_error_brings_back_what_the_session_did_before_and_all_that_follows() {
+    let backend = Receiver::start();
+    let environment =
+        [("BACKEND", &*backend.url), ("KEEP_BELOW", "00000000"), ("KEEP_PERCENT", "100")];
+    let collector = Collector::start("sample", &environment);
+    let names = || backend.items().into_iter().map(|item| item.name).collect::<BTreeSet<_>>();
+    let arrives = |name: &str| {
+        eventually(|| {
+            if names().contains(name) {
+                Ok(())
+            } else {
+                Err(format!("{name} is not there: {:?}", names()))
+            }
+        });
+    };
+    let failed = json!({ "session.id": "failed" });
+    collector.send(&span_in(1, "before", failed.clone()));
+    collector.send(&span_in(2, "another's", json!({ "session.id": "went-well" })));
+    // groupbyattrs in front of the load_balancing exporter moves the ID there.
+    collector.send(&span_in(3, "before, by its resource", json!({ "resource": failed })));
+    collector.send(&span_in(4, "error", json!({ "session.id": "failed", "status": 2 })));
+    for name in ["before", "before, by its resource", "error"] {
+        arrives(name);
+    }
+    collector.send(&span_in(5, "after", failed.clone()));
+    arrives("after");
+    collector.send(&span_in(
+        6,
+        "503",
+        json!({ "session.id": "unavailable", "http.response.status_code": 503 }),
+    ));
+    collector.send(&span_in(
+        7,
+        "404",
+        json!({ "session.id": "not-found", "http.response.status_code": 404 }),
+    ));
+    collector.send(&span_in(8, "no session", json!({})));
+    // Not by a name that somebody else chose.
+    collector.send(&span_in(
+        9,
+        "forged",
+        json!({ "sampling.trace_id": "00000000000000000000000000000bad" }),
+    ));
+    collector.send(&log("information", failed.clone()));
+    collector.send(&log("warning", json!({ "session.id": "failed", "severity": 13 })));
+    collector.send(&log("of no session", json!({})));
+    collector.finish();
+
+    let kept = [
+        "before",
+        "before, by its resource",
+        "error",
+        "after",
+        "503",
+        "no session",
+        "forged",
+        "warning",
+        "of no session",
+    ];
+    assert_eq!(names(), kept.map(str::to_owned).into());
+    for item in backend.items() {
+        let in_trace = |number: u128| format!("{number:032x}");
+        let (trace, session) = match &*item.name {
+            "before" => (in_trace(1), Some("failed")),
+            "before, by its resource" => (in_trace(3), Some("failed")),
+            "error" => (in_trace(4), Some("failed")),
+            "after" => (in_trace(5), Some("failed")),
+            "503" => (in_trace(6), Some("unavailable")),
+            "no session" => (in_trace(8), None),
+            "forged" => (in_trace(9), None),
+            "warning" => (String::new(), Some("failed")),
+            _ => (String::new(), None),
+        };
+        assert_eq!((&item.trace_id, item.session()), (&trace, session), "{item:?}");
+        assert!(!item.attributes.contains_key("sampling.trace_id"), "{item:?}");
+        assert!(!item.resource.contains_key("session.id"), "{item:?}");
+    }
+}
+
+#[test]
+fn nothing_private_leaves_the_company() {
+    let backend = Receiver::start();
+    let collector = Collector::start("hygiene", &[("BACKEND", &backend.url)]);
+    let private = json!({
+        "session.id": "abc-123-xyz",
+        "user.id": "4711",
+        "user.email": "anna@example.com",
+        "enduser.id": "anna",
+        "client.address": "192.0.2.7",
+        "url.query": "token=secret",
+        "url.full": "https://shop.example/pay?token=secret#there",
+        "http.request.header.authorization": ["Bearer secret"],
+        "http.response.header.set-cookie": ["id=secret"],
+        "user_agent.original": "a browser",
+        "url.path": "/pay",
+        "resource": { "user.name": "anna", "host.name": "web-1" },
+    });
+    let mut of_a_span = private.clone();
+    let mut with_an_event = private.clone();
+    with_an_event["event"] =
+        json!({ "user.id": "4711", "url.full": "https://shop.example/?q=secret", "retry": 1 });
+    collector.send(&span("pay, with an event", with_an_event));
+    of_a_span["http.target"] = json!("/pay?token=secret");
+    of_a_span["http.url"] = json!("https://shop.example/pay?token=secret");
+    collector.send(&span("pay", of_a_span));
+    collector.send(&log(
+        "called https://shop.example/pay?token=secret twice, and https://shop.example/ too",
+        private,
+    ));
+    collector.finish();
+
+    let arrived = backend.items();
+    assert_eq!(arrived.len(), 3);
+    for item in arrived {
+        let mut expected = json!({
+            "session.id": "abc-123-xyz",
+            "url.full": "https://shop.example/pay",
+            "user_agent.original": "a browser",
+            "url.path": "/pay",
+        });
+        if item.name == "pay, with an event" {
+            assert_eq!(
+                json!(item.events),
+                json!([{ "url.full": "https://shop.example/", "retry": 1 }])
+            );
+        } else if item.kind == Kind::Span {
+            expected["http.target"] = json!("/pay");
+            expected["http.url"] = json!("https://shop.example/pay");
+        } else {
+            assert_eq!(
+                item.name,
+                "called https://shop.example/pay twice, and https://shop.example/ too"
+            );
+        }
+        assert_eq!(json!(item.attributes), expected);
+        assert_eq!(
+            json!(item.resource),
+            json!({ "service.name": "a-service", "host.name": "web-1" })
+        );
+    }
+}
+
+#[test]
+fn no_metric_has_a_session() {
+    let backend = Receiver::start();
+    let collector = Collector::start("hygiene", &[("BACKEND", &backend.url)]);
+    let attribute = |key: &str, value: &str| KeyValue {
+        key: key.to_owned(),
+        value: Some(AnyValue { value: Some(Any::StringValue(value.to_owned())) }),
+        ..Default::default()
+    };
+    let point = |session: &str, route: &str, value| NumberDataPoint {
+        attributes: vec![attribute("session.id", session), attribute("http.route", route)],
+        start_time_unix_nano: 1,
+        time_unix_nano: 2,
+        value: Some(number_data_point::Value::AsInt(value)),
+        exemplars: vec![Exemplar {
+            filtered_attributes: vec![attribute("session.id", session)],
+            trace_id: vec![7; 16],
+            span_id: vec![7; 8],
+            value: Some(exemplar::Value::AsInt(1)),
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let points = || vec![point("a", "/pay", 2), point("b", "/pay", 3), point("c", "/", 5)];
+    let metric =
+        |name: &str, data| Metric { name: name.to_owned(), data: Some(data), ..Default::default() };
+    let metrics = vec![
+        metric(
+            "requests",
+            Data::Sum(Sum {
+                data_points: points(),
+                aggregation_temporality: 2,
+                is_monotonic: true,
+            }),
+        ),
+        metric("open", Data::Gauge(Gauge { data_points: points() })),
+    ];
+    let scope_metrics = vec![ScopeMetrics { metrics, ..Default::default() }];
+    let resource_metrics = vec![ResourceMetrics { scope_metrics, ..Default::default() }];
+    let body = ExportMetricsServiceRequest { resource_metrics }.encode_to_vec();
+    assert_eq!(collector.post("/v1/metrics", body, &[]).status(), 200);
+    collector.finish();
+
+    let arrived = backend.metrics();
+    assert_eq!(arrived.len(), 2);
+    for metric in arrived {
+        let printed = format!("{metric:?}");
+        assert!(!printed.contains("session.id"), "{printed}");
+        let (points, of_pay) = match metric.data.unwrap() {
+            Data::Sum(sum) => (sum.data_points, 5),
+            Data::Gauge(gauge) => (gauge.data_points, 3),
+            other => panic!("{other:?}"),
+        };
+        let mut values: Vec<_> = points
+            .iter()
+            .map(|point| point.value.unwrap())
+            .map(|value| match value {
+                number_data_point::Value::AsInt(value) => value,
+                number_data_point::Value::AsDouble(value) => panic!("{value}"),
+            })
+            .collect();
+        values.sort_unstable();
+        let mut expected = [of_pay, 5];
+        expected.sort_unstable();
+        assert_eq!(values, expected, "{}", metric.name);
+    }
+}
+
+fn sessions(items: &[Item]) -> Vec<((Kind, String), Option<String>)> {
+    let of = |item: &Item| ((item.kind, item.name.clone()), item.session().map(str::to_owned));
+    items.iter().map(of).collect()
+}
+
+/// The same numbers in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) ^ (self.0 << 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() >> 8).unwrap() % limit
+    }
+}
