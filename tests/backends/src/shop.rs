@@ -16,15 +16,15 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Starts it on free ports.
-    pub fn start(otlp: &str) -> Self {
+    /// Starts it on free ports, with these `OTEL_*` variables.
+    pub fn start(environment: &[(&str, &str)]) -> Self {
         let path = repository().join("target/debug/shop");
         assert!(path.exists(), "{} is not there: run `bash tests/run --backends`", path.display());
         let mut command = Command::new(path);
         for service in ["--storefront", "--payments", "--viewer"] {
             command.args([service, "127.0.0.1:0"]);
         }
-        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", otlp).env_remove("RUST_LOG");
+        command.envs(environment.iter().copied()).env_remove("RUST_LOG");
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let said = lines(process.stdout.take().unwrap());
         let storefront = said.recv_timeout(PATIENCE).expect("the shop says where it is");

@@ -166,7 +166,7 @@ fn bytes_that_are_no_text_become_no_session() {
 fn the_shop_goes_through_the_gateway_as_it_is() {
     let backend = Receiver::start();
     let collector = Collector::start("gateway", &[("BACKEND", &backend.url)]);
-    let shop = Shop::start(&collector.url);
+    let shop = Shop::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url)]);
     assert_eq!(shop.checkout("through-the-gateway", json!(["mug"])), 200);
     let arrived = eventually(|| {
         let items = backend.items();
