@@ -1,0 +1,204 @@
+//! The queries of `examples/sql`, on both engines, over what the Collector wrote from the shop.
+
+// Clippy takes a test's helpers for code that is not a test.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use qorrelate_test_backends::{Collector, Shop, eventually, repository};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const ENGINES: [&str; 2] = ["clickhouse", "duckdb"];
+
+#[test]
+fn the_query_finds_all_spans_of_the_session_in_order() {
+    let file = repository().join("examples/sql/queries/session.sql");
+    assert_eq!(
+        std::fs::read_to_string(file).unwrap(),
+        "SELECT * FROM traces WHERE attributes['session.id'] = 'abc-123-xyz' ORDER BY start_time;\n"
+    );
+    for rows in answers("session") {
+        let of_an_order = [
+            ("storefront", "POST /api/checkout", "Server"),
+            ("storefront", "price the basket", "Internal"),
+            ("storefront", "reserve the stock", "Internal"),
+            ("storefront", "call payments", "Client"),
+            ("payments", "POST /charge", "Server"),
+            ("payments", "check the card", "Internal"),
+            ("payments", "write the ledger", "Internal"),
+        ];
+        let mut expected = vec![("storefront", "GET /api/products", "Server")];
+        expected.extend(of_an_order);
+        expected.extend(of_an_order);
+        let found: Vec<_> = rows
+            .iter()
+            .map(|row| (text(row, "service"), text(row, "name"), text(row, "kind")))
+            .collect();
+        assert_eq!(found, expected);
+        let traces: BTreeSet<_> = rows.iter().map(|row| text(row, "trace_id")).collect();
+        assert_eq!(traces.len(), 3);
+        for row in &rows {
+            assert_eq!(row["attributes"]["session.id"], "abc-123-xyz");
+            assert_eq!(row["status"], "Unset");
+            assert!(
+                row["duration_ms"].as_f64().unwrap() > 0.0
+                    && text(row, "start_time") < text(row, "end_time")
+            );
+        }
+        assert_eq!(rows[0]["attributes"]["http.response.status_code"], "200");
+    }
+}
+
+#[test]
+fn sessions_with_errors_and_what_failed_first() {
+    for rows in answers("errors") {
+        let found: Vec<_> = rows.iter().map(|row| without(row, &["trace_id"])).collect();
+        // The card was declined: the span of the check, then the call to payments, twice.
+        assert_eq!(
+            found,
+            [json!({
+                "session_id": "declined",
+                "errors": 4,
+                "service": "payments",
+                "name": "check the card",
+                "status_message": "over the card's limit",
+            })]
+        );
+    }
+}
+
+#[test]
+fn the_slowest_request_of_each_session() {
+    for rows in answers("slowest") {
+        let mut found: Vec<_> =
+            rows.iter().map(|row| without(row, &["trace_id", "duration_ms"])).collect();
+        found.sort_by_key(|row| text(row, "session_id").to_owned());
+        let expected = [("abc-123-xyz", 3), ("declined", 2), ("looked", 1)].map(|(session, requests)| {
+            let name = if session == "looked" { "GET /api/products" } else { "POST /api/checkout" };
+            json!({ "session_id": session, "requests": requests, "service": "storefront", "name": name })
+        });
+        assert_eq!(found, expected);
+        let durations: Vec<_> =
+            rows.iter().map(|row| row["duration_ms"].as_f64().unwrap()).collect();
+        assert!(durations.is_sorted_by(|one, next| one >= next), "{durations:?}");
+        // Payments takes 13 ms for an order; the list of products takes none.
+        assert!(durations[0] > 13.0, "{durations:?}");
+    }
+}
+
+#[test]
+fn spans_and_log_records_of_a_session_are_one_list() {
+    for rows in answers("timeline") {
+        let of_an_order = [
+            "span POST /api/checkout",
+            "log checkout started",
+            "span price the basket",
+            "log basket priced",
+            "span reserve the stock",
+            "log reserved",
+            "span call payments",
+            "span POST /charge",
+            "log charge requested",
+            "span check the card",
+            "log card accepted",
+            "span write the ledger",
+            "log booked",
+            "log charged",
+            "log order placed",
+        ];
+        let mut expected = vec!["span GET /api/products", "log showing the products"];
+        expected.extend(of_an_order);
+        expected.extend(of_an_order);
+        let found: Vec<_> =
+            rows.iter().map(|row| format!("{} {}", text(row, "kind"), text(row, "text"))).collect();
+        assert_eq!(found, expected);
+        assert!(rows.iter().all(|row| (row["kind"] == "log") == row["duration_ms"].is_null()));
+        assert!(
+            rows.iter()
+                .all(|row| row["level"] == if row["kind"] == "log" { "INFO" } else { "Unset" })
+        );
+    }
+}
+
+#[test]
+fn what_a_session_waited_for_adds_up_to_its_requests() {
+    for (rows, spans) in answers("waits").into_iter().zip(answers("session")) {
+        let found: BTreeSet<_> =
+            rows.iter().map(|row| (text(row, "service"), row["spans"].as_u64().unwrap())).collect();
+        assert_eq!(found, BTreeSet::from([("payments", 6), ("storefront", 9)]));
+        let waited = |rows: &[Value], column: &str| -> f64 {
+            rows.iter().map(|row| row[column].as_f64().unwrap()).sum()
+        };
+        let requests: Vec<_> =
+            spans.into_iter().filter(|span| text(span, "parent_span_id").is_empty()).collect();
+        let difference = waited(&rows, "waited_ms") - waited(&requests, "duration_ms");
+        assert!(
+            difference.abs() < 0.001,
+            "nothing runs at the same time here, so it adds up: {difference}"
+        );
+        let payments = rows.iter().find(|row| row["service"] == "payments").unwrap();
+        assert!(payments["waited_ms"].as_f64().unwrap() > 2.0 * 13.0);
+    }
+}
+
+/// The rows of a query, from each engine.
+fn answers(query: &str) -> [Vec<Value>; 2] {
+    static ANSWERS: OnceLock<[Value; 2]> = OnceLock::new();
+    let answers = ANSWERS.get_or_init(|| {
+        let written = what_the_collector_wrote();
+        ENGINES.map(|engine| ask(engine, written.path()))
+    });
+    answers.each_ref().map(|answers| answers[query].as_array().unwrap().clone())
+}
+
+fn what_the_collector_wrote() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let collector = Collector::start("to-file", &[("FOLDER", folder.path().to_str().unwrap())]);
+    let shop = Shop::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url)]);
+    shop.products("abc-123-xyz");
+    assert_eq!(shop.checkout("abc-123-xyz", json!(["mug"])), 200);
+    assert_eq!(shop.checkout("abc-123-xyz", json!(["lamp"])), 200);
+    assert_eq!(shop.checkout("declined", json!(["yacht"])), 402);
+    assert_eq!(shop.checkout("declined", json!(["yacht"])), 402);
+    shop.products("looked");
+    // 1 + 7 + 7 + 6 + 6 + 1 spans, 1 + 8 + 8 + 6 + 6 + 1 log records.
+    eventually(|| {
+        let count = |file: &str, key: &str| {
+            let text = std::fs::read_to_string(folder.path().join(file)).unwrap_or_default();
+            text.matches(key).count()
+        };
+        let arrived = (
+            count("traces.jsonl", "\"startTimeUnixNano\""),
+            count("logs.jsonl", "\"observedTimeUnixNano\""),
+        );
+        if arrived == (28, 30) { Ok(()) } else { Err(format!("{arrived:?}")) }
+    });
+    collector.finish();
+    folder
+}
+
+fn ask(engine: &str, folder: &Path) -> Value {
+    let python = repository().join("target/sql/bin/python");
+    assert!(python.exists(), "{} is not there: run `bash tests/run --backends`", python.display());
+    let script = repository().join("examples/sql/sessions.py");
+    let answer =
+        Command::new(python).arg(script).arg(engine).arg(folder).arg("--json").output().unwrap();
+    assert!(answer.status.success(), "{engine}: {}", String::from_utf8_lossy(&answer.stderr));
+    serde_json::from_slice(&answer.stdout).unwrap()
+}
+
+fn text<'a>(row: &'a Value, column: &str) -> &'a str {
+    row[column].as_str().unwrap()
+}
+
+fn without(row: &Value, columns: &[&str]) -> Value {
+    let mut row = row.clone();
+    for column in columns {
+        row.as_object_mut().unwrap().remove(*column);
+    }
+    row
+}
