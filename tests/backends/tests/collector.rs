@@ -379,6 +379,86 @@ fn two_tiers_keep_whole_sessions_and_each_that_fails() {
     assert_eq!(whole, BTreeMap::new());
 }
 
+/// As in production: the gateway, two tiers, and what leaves the company.
+#[test]
+fn the_shops_sessions_go_all_the_way() {
+    let backend = Receiver::start();
+    let hygiene = Collector::start("hygiene", &[("BACKEND", &backend.url)]);
+    let samplers = [(); 2].map(|()| {
+        Collector::start("sample", &[("BACKEND", &*hygiene.url), ("KEEP_BELOW", "1999999a")])
+    });
+    let environment = [("SAMPLER_0", &*samplers[0].url), ("SAMPLER_1", &*samplers[1].url)];
+    let balancer = Collector::start("balance", &environment);
+    let gateway = Collector::start("gateway", &[("BACKEND", &balancer.url)]);
+    let gateways_url = gateway.url.clone();
+    let shop = Shop::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &gateways_url)]);
+
+    let ids: Vec<String> = (0..30).map(|number| format!("shopper-{number}")).collect();
+    let is_sampled = |id: &&String| id.parse::<SessionId>().unwrap().is_sampled(0.1);
+    assert!(!is_sampled(&&"declined".to_owned()), "or its error changes nothing");
+    shop.products("declined");
+    for id in &ids {
+        assert_eq!(shop.checkout(id, json!(["mug"])), 200);
+    }
+    assert_eq!(shop.checkout("declined", json!(["yacht"])), 402);
+
+    // A span and a log record of each service, per session; and 1 + 6 spans of the one that was declined.
+    let mut spans: BTreeMap<String, usize> =
+        ids.iter().filter(is_sampled).map(|id| (id.clone(), 7)).collect();
+    assert!((1..10).contains(&spans.len()), "{spans:?}");
+    spans.insert("declined".to_owned(), 7);
+    let arrived = eventually(|| {
+        let items = backend.items();
+        let mut arrived = BTreeMap::new();
+        for item in items.iter().filter(|item| item.kind == Kind::Span) {
+            *arrived.entry(item.session().unwrap().to_owned()).or_default() += 1;
+        }
+        if arrived == spans { Ok(items) } else { Err(format!("{arrived:?}, not {spans:?}")) }
+    });
+    drop(shop);
+    for collector in [gateway, balancer].into_iter().chain(samplers).chain([hygiene]) {
+        collector.finish();
+    }
+    let in_the_end = backend.items();
+    assert!(in_the_end.len() >= arrived.len());
+    let of_spans = |items: &[Item]| items.iter().filter(|item| item.kind == Kind::Span).count();
+    assert_eq!(of_spans(&in_the_end), of_spans(&arrived), "and nothing after that");
+    let logs: BTreeMap<&str, usize> = in_the_end.iter().filter(|item| item.kind == Kind::Log).fold(
+        BTreeMap::new(),
+        |mut logs, item| {
+            *logs.entry(item.session().unwrap()).or_default() += 1;
+            logs
+        },
+    );
+    // Of the one that was declined, what was a warning; of the others, all eight.
+    assert!((1..6).contains(&logs["declined"]), "{logs:?}");
+    for (id, count) in logs {
+        assert!(id == "declined" || (spans.contains_key(id) && count == 8), "{id}: {count}");
+    }
+}
+
+#[test]
+fn a_session_that_is_no_text_is_none_to_the_tiers() {
+    let backend = Receiver::start();
+    let environment =
+        [("BACKEND", &*backend.url), ("KEEP_BELOW", "00000000"), ("KEEP_PERCENT", "100")];
+    let sampler = Collector::start("sample", &environment);
+    let both = [("SAMPLER_0", &*sampler.url), ("SAMPLER_1", &*sampler.url)];
+    let balancer = Collector::start("balance", &both);
+    let hostile = [json!(7), json!(["abc"]), json!({ "id": "abc" }), json!(true), json!(null)];
+    for id in &hostile {
+        balancer.send(&span("span", json!({ "session.id": id })));
+        balancer.send(&log("log", json!({ "session.id": id })));
+    }
+    let huge = "x".repeat(100_000);
+    balancer.send(&span("huge", json!({ "session.id": huge, "status": 2 })));
+    balancer.finish();
+    sampler.finish();
+    let arrived = backend.items();
+    assert_eq!(arrived.len(), 2 * hostile.len() + 1, "each once: {arrived:#?}");
+    assert!(arrived.iter().all(|item| !item.attributes.contains_key("sampling.trace_id")));
+}
+
 #[test]
 fn an_error_brings_back_what_the_session_did_before_and_all_that_follows() {
     let backend = Receiver::start();
