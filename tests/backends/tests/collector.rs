@@ -603,6 +603,37 @@ fn nothing_private_leaves_the_company() {
 }
 
 #[test]
+fn the_link_to_the_replay_is_an_attribute_of_requests() {
+    let backend = Receiver::start();
+    let replays = "https://replays.example/sessions";
+    let collector = Collector::start("link", &[("BACKEND", &backend.url), ("REPLAYS", replays)]);
+    let warning = |id: Value| log("warning", json!({ "session.id": id, "severity": 13 }));
+    collector.send(&span("request", json!({ "session.id": "sQj8/pl+Xn1a/=:~" })));
+    collector.send(&span("no session", json!({ "session.url": "https://evil.example" })));
+    collector.send(&span("no text", json!({ "session.id": ["abc"] })));
+    collector.send(&warning(json!("abc-123-xyz")));
+    collector.send(&log("information", json!({ "session.id": "abc-123-xyz" })));
+    collector.finish();
+
+    let links: BTreeMap<_, _> = backend
+        .items()
+        .into_iter()
+        .map(|mut item| (item.name, item.attributes.remove("session.url")))
+        .collect();
+    let link = |id: &str| Some(json!(format!("{replays}/{id}")));
+    assert_eq!(
+        links,
+        BTreeMap::from([
+            ("request".to_owned(), link("sQj8%2Fpl+Xn1a%2F=:~")),
+            ("no session".to_owned(), None),
+            ("no text".to_owned(), None),
+            ("warning".to_owned(), link("abc-123-xyz")),
+            ("information".to_owned(), None),
+        ])
+    );
+}
+
+#[test]
 fn no_metric_has_a_session() {
     let backend = Receiver::start();
     let collector = Collector::start("hygiene", &[("BACKEND", &backend.url)]);
