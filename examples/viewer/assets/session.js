@@ -29,12 +29,12 @@
     return `${(nanos / 6e10).toFixed(1)} min`;
   }
 
-  // ---- services: any number of them, each with a hue of its own
+  // ---- services: any number of them, each with a hue of its own, and none with that of an error or a warning
 
   const hues = new Map();
   function hue(service) {
     // The golden angle: however many there are, neighbours differ.
-    if (!hues.has(service)) hues.set(service, (232 + hues.size * 137.508) % 360);
+    if (!hues.has(service)) hues.set(service, 70 + ((162 + hues.size * 99.311) % 260));
     return hues.get(service);
   }
 
