@@ -258,7 +258,7 @@
     const lines = Array.isArray(values)
       ? values.map((event) => [event.name || 'event', { time: event.time, ...event.attributes }])
       : Object.entries(values);
-    const kept = lines.filter(([, value]) => value !== null && value !== '' && !(typeof value === 'object' && !Object.keys(value).length));
+    const kept = lines.filter(([, value]) => value !== null && value !== undefined && value !== '' && !(typeof value === 'object' && !Object.keys(value).length));
     if (!kept.length) return [];
     return [make('h3', {}, title), make('dl', {}, ...kept.map(([key, value]) => {
       const text = typeof value === 'string' ? value : JSON.stringify(value);

@@ -1,4 +1,7 @@
 // The replay of a session: one browser tab at a time, on its own clock; what servers did is moved onto that clock.
+//
+// The viewer knows documents. Those that follow each other are the pages of one browser tab; those at the same time are
+// of several.
 'use strict';
 
 (() => {
@@ -20,6 +23,9 @@
   const RECENT_MS = 30_000;
   const REPEATED_MS = 500;
   const STEP_MS = 5_000;
+
+  /** Longer than a page goes on after the next one began. */
+  const OVERLAP_MS = 1_000;
 
   let tabs = [];
   let serverNow = 0;
@@ -56,14 +62,16 @@
   // ---- where the playhead is
 
   const seconds = (time) => (time - tab.facts.started) / 1000;
+  const pageAt = (time) => tab.pages.findLast((page) => page.started <= time) ?? tab.pages[0];
   const toServer = (time) => time + tab.facts.offset;
   const fromServer = (time) => time - tab.facts.offset;
 
   function link(time) {
     const query = new URLSearchParams(location.search);
     for (const name of ['trace', 'tab', 't']) query.delete(name);
-    query.set('tab', tab.facts.tab);
-    query.set('t', String(Math.round(seconds(time) * 1000) / 1000));
+    const page = pageAt(time);
+    query.set('tab', page.tab);
+    query.set('t', String(Math.round(time - page.started) / 1000));
     return `${location.pathname}?${query}`;
   }
 
@@ -104,18 +112,21 @@
     return found;
   }
 
+  /** Batches by their places, as lines of JSON. */
   async function fetchBatches(from, to) {
-    const last = tab.batches[to].sequence;
-    let next = tab.batches[from].sequence;
     let lines = '';
-    while (next <= last) {
-      const answer = await fetch(`/api/replay/${tab.facts.tab}/events?${of}&from=${next}&to=${last}`);
-      if (!answer.ok) throw new Error(`the recording: ${answer.status}`);
+    while (from <= to) {
+      const { page, sequence } = tab.batches[from];
+      let last = from;
+      while (last < to && tab.batches[last + 1].page === page) last += 1;
+      const answer = await fetch(`/api/replay/${page}/events?${of}&from=${sequence}&to=${tab.batches[last].sequence}`);
+      if (!answer.ok) throw new Error(`the viewer answers ${answer.status}`);
       const text = await answer.text();
-      const sequences = [...text.matchAll(/^\{"sequence":(\d+)/gm)];
-      if (!sequences.length) break;
+      const got = [...text.matchAll(/^\{"sequence":(\d+)/gm)].at(-1);
+      if (!got) throw new Error('a part is not kept any more');
       lines += text;
-      next = Number(sequences.at(-1)[1]) + 1;
+      // One answer holds only so much.
+      while (from <= last && tab.batches[from].sequence <= Number(got[1])) from += 1;
     }
     return lines;
   }
@@ -227,12 +238,42 @@
 
   const isRecording = (facts) => serverNow - millis(facts.last_arrived) < RECENT_MS;
 
+  /** Documents as tabs of a browser: each goes where one has ended. */
+  function arrange(pages) {
+    const lanes = [];
+    for (const page of pages) {
+      const begins = page.started + page.offset + OVERLAP_MS;
+      const free = lanes.filter((lane) => lane.at(-1).ended + lane.at(-1).offset <= begins);
+      const lane = free.sort((a, b) => b.at(-1).ended - a.at(-1).ended)[0];
+      if (lane) lane.push(page);
+      else lanes.push([page]);
+    }
+    return lanes.map((lane) => {
+      // One clock: the page that tells the most of it tells it for all.
+      const sure = lane.reduce((best, page) => ((page.uncertainty ?? Infinity) < (best.uncertainty ?? Infinity) ? page : best));
+      const sum = (name) => lane.reduce((total, page) => total + page[name], 0);
+      return {
+        pages: lane,
+        tab: lane[0].tab,
+        url: lane[0].url,
+        started: Math.min(...lane.map((page) => page.started)),
+        ended: Math.max(...lane.map((page) => page.ended)),
+        offset: sure.offset,
+        uncertainty: sure.uncertainty,
+        last_arrived: lane.map((page) => page.last_arrived).sort().at(-1),
+        lost: lane.reduce((total, page) => total + Math.max(page.missing, page.dropped), 0),
+        version: sum('version'),
+      };
+    });
+  }
+
   function describe(facts, n) {
     let path = facts.url;
     try {
       path = new URL(facts.url).pathname;
     } catch { /* As it is. */ }
-    return `Tab ${n + 1}${path ? ` · ${path}` : ''}`;
+    const more = facts.pages.length > 1 ? ` and ${viewer.session.plural(facts.pages.length - 1, 'more page')}` : '';
+    return `Tab ${n + 1}${path ? ` · ${path}` : ''}${more}`;
   }
 
   const choices = element('tabs');
@@ -244,7 +285,7 @@
       onclick: () => choose(facts.tab),
     }, describe(facts, n), ' ', make('span', { class: 'count' }, axis.clock(facts.ended - facts.started)),
     isRecording(facts) ? make('span', { class: 'chip live-chip' }, 'being recorded') : null,
-    facts.missing + facts.dropped ? make('span', { class: 'chip refused', title: 'Parts of this recording never arrived.' }, `${Math.max(facts.missing, facts.dropped)} missing`) : null,
+    facts.lost ? make('span', { class: 'chip refused', title: 'Parts of this recording never arrived.' }, `${facts.lost} missing`) : null,
     facts.uncertainty === null && Math.abs(facts.offset) > 60_000 ? make('span', { class: 'chip', title: 'No request tells how the clocks compare: the times are estimates.' }, 'clock estimated') : null)));
     if (focused) choices.querySelector('[aria-selected="true"]')?.focus();
   }
@@ -256,11 +297,14 @@
     choose(tabs[(tabs.findIndex((facts) => facts.tab === tab.facts.tab) + step + tabs.length) % tabs.length].tab);
   });
 
-  async function choose(name, time) {
-    const facts = tabs.find((other) => other.tab === name) ?? tabs[0];
+  /** The tab with this page, from the time on that is so far after the page began. */
+  async function choose(name, after) {
+    const facts = tabs.find((other) => other.pages.some((page) => page.tab === name)) ?? tabs[0];
     if (playing) setPlaying(false);
-    tab = { facts, batches: [], moments: [], idle: [], gaps: [], known: { batch: 0, moment: 0, version: -1 } };
+    tab = { facts, pages: facts.pages, batches: [], moments: [], idle: [], gaps: [], known: new Map() };
     loaded = null;
+    const page = facts.pages.find((other) => other.tab === name);
+    const time = page && after !== undefined ? page.started + after : undefined;
     await update();
     showTabs();
     await seek(time === undefined ? facts.started : time);
@@ -269,20 +313,14 @@
   /** What has arrived since; whether anything has. */
   async function update() {
     const mine = tab;
-    if (mine.known.version === mine.facts.version) return false;
-    mine.known.version = mine.facts.version;
-    for (let more = true; more;) {
-      const index = await json(`/api/replay/${mine.facts.tab}?${of}&batch=${mine.known.batch}&moment=${mine.known.moment}`);
-      // One that comes late belongs between others that are on the stage already.
-      const late = loaded && index.batches.some((batch) => batch.sequence < mine.batches[loaded.to]?.sequence);
-      mine.batches.push(...index.batches);
-      mine.moments.push(...index.moments);
-      mine.known.batch = index.batches.at(-1)?.id ?? mine.known.batch;
-      mine.known.moment = index.moments.at(-1)?.id ?? mine.known.moment;
-      if (late) loaded = null;
-      more = index.more;
-    }
-    mine.batches.sort((a, b) => a.sequence - b.sequence);
+    let changed = false;
+    for (const page of mine.pages) changed = (await updatePage(mine, page)) || changed;
+    if (!changed) return false;
+    const order = new Map(mine.pages.map((page, n) => [page.tab, n]));
+    const end = loaded?.of === mine ? mine.batches[loaded.to] : null;
+    mine.batches.sort((a, b) => order.get(a.page) - order.get(b.page) || a.sequence - b.sequence);
+    // One that came late belongs between others that are on the stage already.
+    if (end && mine.batches[loaded.to] !== end) loaded = null;
     mine.moments.sort((a, b) => a.at - b.at);
     const clicks = new Map();
     for (const moment of mine.moments) {
@@ -293,17 +331,34 @@
     }
     mine.gaps = [];
     mine.batches.forEach((batch, n) => {
-      const before = mine.batches[n - 1];
-      if (batch.sequence > (before?.sequence ?? -1) + 1) mine.gaps.push([before?.last ?? mine.facts.started, batch.first]);
+      const before = mine.batches[n - 1]?.page === batch.page ? mine.batches[n - 1] : null;
+      if (batch.sequence > (before?.sequence ?? -1) + 1) mine.gaps.push([before?.last ?? batch.first, batch.first]);
     });
     mine.idle = idle(mine);
     if (mine === tab) showAll();
     return true;
   }
 
+  async function updatePage(mine, page) {
+    const known = mine.known.get(page.tab) ?? { batch: 0, moment: 0, version: -1 };
+    if (known.version === page.version) return false;
+    mine.known.set(page.tab, { ...known, version: page.version });
+    for (let more = true; more;) {
+      const index = await json(`/api/replay/${page.tab}?${of}&batch=${known.batch}&moment=${known.moment}`);
+      for (const batch of index.batches) mine.batches.push({ ...batch, page: page.tab });
+      mine.moments.push(...index.moments);
+      known.batch = index.batches.at(-1)?.id ?? known.batch;
+      known.moment = index.moments.at(-1)?.id ?? known.moment;
+      more = index.more;
+    }
+    mine.known.set(page.tab, { ...known, version: page.version });
+    return true;
+  }
+
   /** When nobody did anything, and nothing is told of. */
   function idle({ batches, moments, facts }) {
     const busy = batches.flatMap((batch) => batch.active)
+      .concat(tab.pages.map((page) => [page.started, page.started]))
       .concat(moments.filter(({ seen }) => seen.tag !== 'frames' && seen.tag !== 'vital')
         .map(({ at: time, seen: { tag, payload } }) => [tag === 'toast' ? time - payload.shown : tag === 'request' ? payload.start : time, time]))
       .sort((a, b) => a[0] - b[0]);
@@ -335,6 +390,7 @@
     }
   }
 
+  const bytes = (count) => (count === undefined ? undefined : viewer.session.plural(count, 'byte'));
   const round = (ms) => (ms < 10 ? `${ms.toFixed(1)} ms` : ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
 
   const ROWS = {
@@ -398,7 +454,7 @@
     const traceId = trace ?? payload?.traceId;
     if (row.tag === 'request') body.append(...viewer.session.group('request', {
       URL: payload.url, status: payload.status || 'failed', error: payload.error, 'in the browser': round(payload.end - payload.start),
-      sent: payload.requestBytes && `${payload.requestBytes} bytes`, received: payload.responseBytes && `${payload.responseBytes} bytes`, 'trace ID': payload.traceId,
+      sent: bytes(payload.requestBytes), received: bytes(payload.responseBytes), 'trace ID': payload.traceId,
     }));
     if (row.tag === 'error') body.append(...viewer.session.group('error', { message: payload.message, kind: payload.kind, stack: payload.stack }));
     if (row.tag === 'console') body.append(...viewer.session.group('console', { level: payload.level, text: payload.text }));
@@ -461,22 +517,27 @@
   async function refresh() {
     const answer = await json(`/api/replay?${of}`);
     serverNow = millis(answer.now);
-    tabs = answer.tabs;
+    tabs = arrange(answer.tabs);
     if (!tabs.length) return;
     section.hidden = false;
     mount();
     if (!tab) {
-      const first = tabs.find((facts) => facts.tab === wanted.get('tab')) ?? tabs[0];
       const t = Number.parseFloat(wanted.get('t'));
       await moreLogs();
       // The page need not wait for the picture.
-      choose(first.tab, Number.isFinite(t) ? first.started + t * 1000 : undefined).then(pickWanted);
+      choose(wanted.get('tab') ?? tabs[0].tab, Number.isFinite(t) ? t * 1000 : undefined).then(pickWanted);
       return;
     }
     const facts = tabs.find((other) => other.tab === tab.facts.tab);
-    if (!facts) return;
+    // A page that was thought to follow is open at the same time.
+    const isOther = !facts || tab.pages.some((page, n) => page.tab !== facts.pages[n]?.tab);
+    if (isOther) {
+      const page = pageAt(at);
+      return choose(page.tab, at - page.started);
+    }
     const offset = tab.facts.offset;
     tab.facts = facts;
+    tab.pages = facts.pages;
     const [more, moved] = [await moreLogs(), offset !== facts.offset];
     if (!(await update()) && (more || moved)) showRows();
     showTabs();
