@@ -33,7 +33,7 @@
 
   const hues = new Map();
   function hue(service) {
-    // The golden angle: however many there are, neighbours differ.
+    // Steps by the golden ratio: however many there are, neighbours differ.
     if (!hues.has(service)) hues.set(service, 70 + ((162 + hues.size * 99.311) % 260));
     return hues.get(service);
   }
