@@ -13,7 +13,7 @@ use std::thread::spawn;
 use qorrelate_test_browser::{Browser, Driver};
 use serde_json::json;
 
-use self::common::{Shop, bodies, names};
+use self::common::{Shop, bodies, names, pick};
 
 /// Opens the storefront; the session ID that it shows.
 fn visit(browser: &Browser, shop: &Shop) -> String {
@@ -100,7 +100,7 @@ fn a_checkout_is_one_session_of_both_services_in_the_viewer() {
 
     // And nothing of what was done was left out of the session.
     browser.goto(&shop.viewer);
-    assert_eq!(browser.texts("td.id"), [session]);
+    assert_eq!(browser.texts("td.id a"), [session]);
     let page = browser.texts("main").concat();
     assert!(!page.contains("Without a session"), "{page}");
 }
@@ -122,10 +122,10 @@ fn the_viewer_shows_why_an_order_failed() {
     });
 
     browser.goto(&format!("{}/sessions/{session}", shop.viewer));
-    browser.text(".span.failed .name", |name| name == "check the card");
-    let failed = browser.texts(".span.failed .name");
+    pick(&browser, "402", |shown| shown.contains("check the card"));
+    let failed = browser.texts("#picked .span.failed .name");
     assert_eq!(failed, ["call payments", "check the card"]);
-    let warnings = browser.texts(".log.warn .body");
+    let warnings = browser.texts("#picked .log.warn .body");
     assert!(warnings.iter().any(|text| text.starts_with("over the card's limit")), "{warnings:?}");
 
     if std::env::var_os("UPDATE_DOCS").is_some() {
@@ -133,7 +133,7 @@ fn the_viewer_shows_why_an_order_failed() {
         // As large as it is to be read in the README, which shows it smaller.
         let style = "document.documentElement.style = 'zoom: 1.2; overflow: hidden'";
         browser.script(style, vec![]);
-        std::fs::write(picture, browser.picture(1200, ".trace")).unwrap();
+        std::fs::write(picture, browser.picture(1360, "#picked")).unwrap();
     }
 }
 

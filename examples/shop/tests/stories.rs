@@ -9,7 +9,7 @@ mod common;
 use qorrelate_test_browser::{Browser, Driver, eventually};
 use serde_json::json;
 
-use self::common::Shop;
+use self::common::{Shop, pick};
 
 /// A customer's browser, in the shop, with everything in the form but this.
 fn customer(driver: &Driver, shop: &Shop, wrong: &[(&str, &str)]) -> Browser {
@@ -47,17 +47,6 @@ fn open(engineer: &Browser, session: &str, list: &str) {
 
 fn choose(engineer: &Browser, list: &str) {
     engineer.click("button[@role='tab']", list);
-}
-
-/// Picks the row of the list that says this; what the page then shows of it, as soon as that is as expected.
-fn pick(engineer: &Browser, row: &str, expected: impl Fn(&str) -> bool) -> String {
-    let click = "const row = [...document.querySelectorAll('.moment a')] \
-        .find((row) => row.textContent.includes(given[0])); row?.click(); return !!row";
-    eventually(|| match engineer.script(click, vec![json!(row)]) {
-        found if found == true => Ok(()),
-        _ => Err(format!("no row says {row}: {:?}", engineer.texts(".moment"))),
-    });
-    engineer.text("#picked", expected)
 }
 
 /// The rows of the list, as soon as there is one that says this.

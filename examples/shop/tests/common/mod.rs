@@ -5,6 +5,7 @@
 
 use std::process::{Child, Command, Stdio};
 
+use qorrelate_test_browser::Browser;
 pub(crate) use qorrelate_test_browser::{PATIENCE, end, eventually, lines};
 use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
@@ -87,6 +88,18 @@ pub(crate) fn shop(arguments: &[&str]) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// Picks the row beside the replay that says this; what the page then shows of it, as soon as that is as expected.
+#[track_caller]
+pub(crate) fn pick(engineer: &Browser, row: &str, expected: impl Fn(&str) -> bool) -> String {
+    let click = "const row = [...document.querySelectorAll('.moment a')] \
+        .find((row) => row.textContent.includes(given[0])); row?.click(); return !!row";
+    eventually(|| match engineer.script(click, vec![json!(row)]) {
+        found if found == true => Ok(()),
+        _ => Err(format!("no row says {row}: {:?}", engineer.texts(".moment"))),
+    });
+    engineer.text("#picked", expected)
 }
 
 /// The names of a service's spans.
