@@ -11,11 +11,11 @@ install_package() {
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2"
 }
 
-# Writes a file into docs/benchmarks.md, between the markers of that name, if UPDATE_DOCS is set:
-# update_docs <name> <file>
+# Writes a file into a page, docs/benchmarks.md unless another is named, between the markers of that name, if UPDATE_DOCS is set:
+# update_docs <name> <file> [page]
 update_docs() {
     [ -n "${UPDATE_DOCS:-}" ] || return 0
-    local page=docs/benchmarks.md
+    local page="${3:-docs/benchmarks.md}"
     grep -q "^<!-- $1 begin -->" $page && grep -q "^<!-- $1 end -->" $page
     awk -v begin="<!-- $1 begin -->" -v end="<!-- $1 end -->" -v file="$2" '
         $0 == begin { print; print ""; while ((getline line < file) > 0) print line; print ""; skip = 1 }

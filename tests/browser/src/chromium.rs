@@ -9,12 +9,15 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
+use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::{self, Runtime};
 use tokio::time::timeout;
+use url::{ParseError, Url};
 
 use crate::{PATIENCE, end, eventually, lines};
 
@@ -221,6 +224,12 @@ impl Browser {
         outcome["value"].clone()
     }
 
+    /// The answer to a command of the Chrome DevTools Protocol.
+    #[track_caller]
+    pub fn devtools(&self, command: &'static str, parameters: Value) -> Value {
+        self.run(command, self.client.issue_cmd(DevTools { command, parameters }))
+    }
+
     /// A PNG of the page down to the end of the first element that a selector finds, in a window that wide.
     #[track_caller]
     pub fn picture(&self, width: u32, selector: &str) -> Vec<u8> {
@@ -249,6 +258,23 @@ impl Browser {
                 }
             })
         });
+    }
+}
+
+#[derive(Debug)]
+struct DevTools {
+    command: &'static str,
+    parameters: Value,
+}
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        let body = json!({ "cmd": self.command, "params": self.parameters });
+        (Method::POST, Some(body.to_string()))
     }
 }
 

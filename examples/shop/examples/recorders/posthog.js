@@ -1,0 +1,7 @@
+import posthog from 'posthog-js';
+// Which it would load from the vendor's servers.
+import 'posthog-js/dist/posthog-recorder';
+
+posthog.init('phc_test', { api_host: window.intake, person_profiles: 'always' });
+posthog.startSessionRecording(true);
+window.posthog = posthog;
