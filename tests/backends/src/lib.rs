@@ -6,9 +6,11 @@ mod otlp;
 mod program;
 mod receiver;
 mod shop;
+mod storefront;
 
 pub use otlp::{Item, Kind, Sent, log, log_in, span, span_in};
 pub use program::{Collector, Program, free_address, repository};
 pub use qorrelate_test_browser::{PATIENCE, end, eventually, lines};
 pub use receiver::Receiver;
 pub use shop::Shop;
+pub use storefront::{BATCH, Random, batch};

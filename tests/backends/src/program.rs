@@ -89,12 +89,7 @@ pub struct Collector {
 impl Collector {
     /// Starts it. The environment fills in what the configuration leaves open.
     pub fn start(configuration: &str, environment: &[(&str, &str)]) -> Self {
-        let file = repository().join(format!("examples/collector/{configuration}.yaml"));
-        Self::with(&file, environment)
-    }
-
-    /// Starts it with a configuration from elsewhere.
-    pub fn with(configuration: &Path, environment: &[(&str, &str)]) -> Self {
+        let configuration = repository().join(format!("examples/collector/{configuration}.yaml"));
         let (http, grpc) = (free_address(), free_address());
         let mut environment = environment.to_vec();
         environment.extend([("OTLP_HTTP", &*http), ("OTLP_GRPC", &*grpc)]);
@@ -125,14 +120,9 @@ impl Collector {
         request.send().unwrap()
     }
 
-    /// What it has printed.
-    pub fn output(&self) -> String {
-        self.program.output()
-    }
-
-    /// The folder that it runs in.
-    pub fn folder(&self) -> &Path {
-        self.program.folder.path()
+    /// The ID of its process.
+    pub fn process_id(&self) -> u32 {
+        self.program.process.id()
     }
 
     /// Ends it. Whatever it was to send has been sent.

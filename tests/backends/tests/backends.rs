@@ -71,6 +71,7 @@ fn victoria_logs_finds_the_session() {
     let endpoint = format!("http://{address}/insert/opentelemetry/v1/logs");
     let shop = Shop::start(&[
         ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", &endpoint),
+        ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "VL-Stream-Fields=service.name"),
         // The spans go nowhere.
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9"),
     ]);
@@ -94,8 +95,9 @@ fn victoria_logs_finds_the_session() {
     assert_eq!(services, BTreeSet::from(["payments", "storefront"]));
     assert_eq!(found[0]["_msg"], "checkout started");
     assert_eq!(found[15]["_msg"], "order placed");
-    // As an attribute of the record, the ID makes no stream of its own.
-    assert!(found.iter().all(|line| !line["_stream"].as_str().unwrap().contains(SESSION)));
+    let streams: BTreeSet<_> = found.iter().map(|line| line["_stream"].as_str().unwrap()).collect();
+    let of_services = ["payments", "storefront"].map(|name| format!("{{service.name=\"{name}\"}}"));
+    assert_eq!(streams, of_services.iter().map(String::as_str).collect());
     assert_eq!(search("session.id:=\"abc-123\""), Vec::<Value>::new(), "not by a part of the ID");
 }
 

@@ -17,7 +17,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use prost::Message as _;
 use qorrelate_core::SessionId;
 use qorrelate_test_backends::{
-    Collector, Item, Kind, Receiver, Sent, Shop, eventually, log, span, span_in,
+    Collector, Item, Kind, Random, Receiver, Sent, Shop, eventually, log, span, span_in,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -264,7 +264,7 @@ fn the_collector_keeps_the_sessions_that_the_library_keeps() {
     let mut random = Random(11);
     ids.extend((0..20_000).map(|number| number.to_string()));
     ids.extend((0..20_000).map(|_| {
-        let (high, low) = (random.next(), random.next());
+        let (high, low) = (random.number(), random.number());
         format!(
             "{:08x}-{:04x}-7{:03x}-9{:03x}-{:012x}",
             high >> 32,
@@ -704,19 +704,4 @@ fn no_metric_has_a_session() {
 fn sessions(items: &[Item]) -> Vec<((Kind, String), Option<String>)> {
     let of = |item: &Item| ((item.kind, item.name.clone()), item.session().map(str::to_owned));
     items.iter().map(of).collect()
-}
-
-/// The same numbers in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) ^ (self.0 << 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() >> 8).unwrap() % limit
-    }
 }
