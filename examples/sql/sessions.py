@@ -27,7 +27,7 @@ class ClickHouse:
         self.connection.query(schema.traces())
         self.connection.query(schema.logs())
         for file in ["views.sql", "load.sql"]:
-            for statement in statements(HERE / "clickhouse" / file, folder):
+            for statement in statements(HERE / "clickhouse" / file, folder=folder):
                 self.connection.query(statement)
 
     def rows(self, query):
@@ -44,7 +44,7 @@ class DuckDb:
         self.connection = duckdb.connect()
 
     def load(self, folder):
-        for statement in statements(HERE / "duckdb" / "load.sql", folder):
+        for statement in statements(HERE / "duckdb" / "load.sql", folder=folder):
             self.connection.execute(statement)
 
     def rows(self, query):
@@ -56,9 +56,11 @@ class DuckDb:
 ENGINES = {"clickhouse": ClickHouse, "duckdb": DuckDb}
 
 
-def statements(file, folder):
-    """The statements of a file, one after the other."""
-    text = file.read_text().replace("{folder}", str(folder))
+def statements(file, **values):
+    """The statements of a file, one after the other, with what it leaves open filled in."""
+    text = file.read_text()
+    for name, value in values.items():
+        text = text.replace("{" + name + "}", str(value))
     return [statement for statement in text.split(";\n") if statement.strip()]
 
 

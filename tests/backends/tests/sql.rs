@@ -4,7 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -145,6 +145,19 @@ fn what_a_session_waited_for_adds_up_to_its_requests() {
     }
 }
 
+#[test]
+fn sessions_with_errors_live_longer() {
+    let script = repository().join("examples/sql/retention.py");
+    let answer = Command::new(python()).arg(script).output().unwrap();
+    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+    let kept = String::from_utf8(answer.stdout).unwrap();
+    let kept: Vec<_> = kept.lines().collect();
+    // The session with an error is whole; the other has lost what is a week old; 91 days are too many for both.
+    let expected =
+        ["failed: buy", "failed: look", "failed: come back", "went-well: come back", "new: look"];
+    assert_eq!(kept, expected);
+}
+
 /// The rows of a query, from each engine.
 fn answers(query: &str) -> [Vec<Value>; 2] {
     static ANSWERS: OnceLock<[Value; 2]> = OnceLock::new();
@@ -182,13 +195,17 @@ fn what_the_collector_wrote() -> TempDir {
 }
 
 fn ask(engine: &str, folder: &Path) -> Value {
-    let python = repository().join("target/sql/bin/python");
-    assert!(python.exists(), "{} is not there: run `bash tests/run --backends`", python.display());
     let script = repository().join("examples/sql/sessions.py");
     let answer =
-        Command::new(python).arg(script).arg(engine).arg(folder).arg("--json").output().unwrap();
+        Command::new(python()).arg(script).arg(engine).arg(folder).arg("--json").output().unwrap();
     assert!(answer.status.success(), "{engine}: {}", String::from_utf8_lossy(&answer.stderr));
     serde_json::from_slice(&answer.stdout).unwrap()
+}
+
+fn python() -> PathBuf {
+    let python = repository().join("target/sql/bin/python");
+    assert!(python.exists(), "{} is not there: run `bash tests/run --backends`", python.display());
+    python
 }
 
 fn text<'a>(row: &'a Value, column: &str) -> &'a str {
