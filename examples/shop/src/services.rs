@@ -74,7 +74,8 @@ pub(crate) fn run(args: &Args) -> Result<(), ShopError> {
         let storefront_ended = start("storefront", {
             let (telemetry, stop) = (storefront_telemetry.clone(), stop.clone());
             let neighbours = storefront::Neighbours { payments: payments.url, viewer: viewer.url };
-            move || storefront::serve(storefront.listener, &neighbours, &telemetry, stop)
+            let sample = args.sample.unwrap_or(1.0);
+            move || storefront::serve(storefront.listener, &neighbours, sample, &telemetry, stop)
         })?;
 
         // One write, and only now: whoever started the shop may wait for these lines and then call.

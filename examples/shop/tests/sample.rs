@@ -5,6 +5,7 @@
 
 mod common;
 
+use qorrelate_test_browser::{Browser, Driver, eventually};
 use serde_json::{Value, json};
 
 use self::common::{Shop, has_spans, names, shop};
@@ -59,6 +60,48 @@ fn whole_sessions_are_shown_and_an_error_brings_a_dropped_one_back() {
     shop.session(failing, |session| has_spans(session, 14 + 6 + 7));
     let sessions = shop.sessions();
     assert_eq!(sessions.as_array().unwrap().len(), sampled.len() + 1, "{sessions:#}");
+}
+
+#[test]
+fn the_page_sends_its_last_minute_when_the_backend_keeps_its_session() {
+    let shop = Shop::from(shop(&["--sample", "0.1"]));
+    let driver = Driver::start();
+    // As the page's script keeps it.
+    let visit = |id: &str| {
+        let browser = driver.browser();
+        browser.goto(&shop.storefront);
+        let store = "sessionStorage.qorrelate = `${given[0]} ${Date.now()} ${Date.now()}`";
+        browser.script(store, vec![json!(id)]);
+        browser.reload();
+        browser.text("#session-id", |shown| shown == id);
+        browser
+    };
+    let order = |browser: &Browser, starts: &str| {
+        browser.click("button", "Place order");
+        browser.text("#answer", |text| text.starts_with(starts));
+        browser.script("document.getElementById('answer').textContent = ''", vec![]);
+    };
+    let replay = |id: &str| {
+        let session: Value = shop.session(id, |_| true);
+        session["tabs"].as_array().is_some_and(|tabs| !tabs.is_empty())
+    };
+    let ids: Vec<_> = ids(false).take(2).collect();
+    let [failing, fine] = [visit(&ids[0]), visit(&ids[1])];
+    for browser in [&failing, &fine] {
+        browser.click("button", "Add Desk lamp");
+        browser.click("button", "Checkout");
+        browser.click("button", "Use example details");
+    }
+    order(&fine, "Order");
+    failing.click("button", "Add Model yacht, gold plated");
+    order(&failing, "Not ordered");
+    // The first response after the error says so.
+    order(&failing, "Not ordered");
+    let engineer = driver.browser();
+    eventually(|| if replay(&ids[0]) { Ok(()) } else { Err("no replay yet".to_owned()) });
+    engineer.goto(&format!("{}/sessions/{}", shop.viewer, ids[0]));
+    engineer.text(".moment", |row| row.contains("button \"Add Desk lamp\""));
+    assert!(!replay(&ids[1]), "nothing of the others");
 }
 
 #[test]

@@ -43,6 +43,7 @@ pub(crate) struct Neighbours {
 pub(crate) fn serve(
     listener: TcpListener,
     neighbours: &Neighbours,
+    sample: f64,
     telemetry: &Telemetry,
     stop: CancellationToken,
 ) -> io::Result<()> {
@@ -54,15 +55,15 @@ pub(crate) fn serve(
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let app = app(neighbours).map_err(io::Error::other)?;
+        let app = app(neighbours, sample).map_err(io::Error::other)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
     })
 }
 
-fn app(neighbours: &Neighbours) -> Result<Router, Box<dyn Error + Send + Sync>> {
+fn app(neighbours: &Neighbours, sample: f64) -> Result<Router, Box<dyn Error + Send + Sync>> {
     let payments = Payments::at(&neighbours.payments)?;
-    let viewer: Arc<str> = neighbours.viewer.as_str().into();
+    let recorder = Recorder { viewer: neighbours.viewer.as_str().into(), sample };
     let api = Router::new()
         .route("/api/products", get(products))
         .route("/api/checkout", post(checkout::checkout))
@@ -70,7 +71,8 @@ fn app(neighbours: &Neighbours) -> Result<Router, Box<dyn Error + Send + Sync>> 
         .with_state(payments)
         .layer((
             // The first is the outermost: the session is known before the request's span starts.
-            SessionIdLayer::new(),
+            // If the session is kept though it is not among those sampled, the page's recorder is told.
+            SessionIdLayer::new().kept_header("X-Session-Kept")?,
             TraceLayer::new_for_http().make_span_with(SessionMakeSpan::new()),
             ServerTimingLayer::new(server_timing),
         ));
@@ -78,7 +80,7 @@ fn app(neighbours: &Neighbours) -> Result<Router, Box<dyn Error + Send + Sync>> 
     let page = Router::new()
         .route("/", get(storefront))
         .route("/deals", get(deals))
-        .with_state(viewer)
+        .with_state(recorder)
         .route(
             "/assets/shop.css",
             get(|| async { asset("text/css", include_str!("assets/shop.css")) }),
@@ -109,24 +111,31 @@ fn app(neighbours: &Neighbours) -> Result<Router, Box<dyn Error + Send + Sync>> 
     Ok(api.merge(page))
 }
 
+/// Where pages are recorded, and the share of sessions that is.
+#[derive(Clone, Debug)]
+struct Recorder {
+    viewer: Arc<str>,
+    sample: f64,
+}
+
 #[derive(Template)]
 #[template(path = "storefront.html")]
-struct Storefront<'a> {
-    viewer: &'a str,
+struct Storefront {
+    recorder: Recorder,
 }
 
 #[derive(Template)]
 #[template(path = "deals.html")]
-struct Deals<'a> {
-    viewer: &'a str,
+struct Deals {
+    recorder: Recorder,
 }
 
-async fn storefront(State(viewer): State<Arc<str>>) -> Response {
-    page(&Storefront { viewer: &viewer })
+async fn storefront(State(recorder): State<Recorder>) -> Response {
+    page(&Storefront { recorder })
 }
 
-async fn deals(State(viewer): State<Arc<str>>) -> Response {
-    page(&Deals { viewer: &viewer })
+async fn deals(State(recorder): State<Recorder>) -> Response {
+    page(&Deals { recorder })
 }
 
 fn page(page: &impl Template) -> Response {
