@@ -10,6 +10,10 @@ import { idle, mode, ratio } from './tag.js';
 const HELD_TIME = 60_000;
 const HELD_EVENTS = 5_000;
 const CUSTOM = 5;
+/** The session is known for so long, in ms. */
+const CHECKED = 2_000;
+/** Pointer, clicks, touch, dragging: somebody is there. */
+const BY_HAND = [1, 2, 6, 12];
 /** A page that reports all the time is not read to the end anyway: so many in ten seconds. */
 const MOST_NOTES = 100;
 
@@ -19,6 +23,7 @@ let isHolding = false;
 let held = [[]];
 let isRecording = false;
 let lastUse = Date.now();
+let lastCheck = 0;
 /** Nothing is recorded until the page is used again. */
 let isAsleep = false;
 /** Told of each event of rrweb's that is recorded. */
@@ -31,7 +36,6 @@ export function start() {
   checkSession();
   // These are also what renews a session: right after it was, ask.
   listen(window, 'click keydown pageshow', used);
-  listen(window, 'pointermove scroll', () => { lastUse = Date.now(); });
   onDropped((batches) => {
     note('gap', { batches });
     snapshotSoon();
@@ -44,7 +48,14 @@ export function start() {
     maskAllInputs: mode != 'mask-sensitive',
     recordAfter: 'DOMContentLoaded',
     slimDOMOptions: 'all',
-    sampling: { mousemove: 100, mousemoveCallback: 1_000, scroll: 200, media: 800 },
+    sampling: {
+      mousemove: 100,
+      mousemoveCallback: 2_000,
+      // A replay shows clicks, touches and the focus.
+      mouseInteraction: { MouseUp: false, MouseDown: false, ContextMenu: false, DblClick: false, Blur: false },
+      scroll: 200,
+      media: 800,
+    },
   });
   end.signal.addEventListener('abort', () => quietly(() => stop?.()));
 }
@@ -52,7 +63,8 @@ export function start() {
 /** Something was used that renews the session: it may be another one now. */
 export function used() {
   lastUse = Date.now();
-  checkSession();
+  // Asking takes the browser some time, and a session that was just in use is the same.
+  if (lastUse - lastCheck > CHECKED) checkSession();
   if (isAsleep) {
     isAsleep = false;
     snapshot();
@@ -60,6 +72,7 @@ export function used() {
 }
 
 function checkSession() {
+  lastCheck = Date.now();
   const { qorrelate } = /** @type {any} */ (window);
   const id = qorrelate.id();
   if (!id) {
@@ -87,8 +100,12 @@ function begin(id) {
 function take(event) {
   // rrweb tells of a snapshot in two events.
   if (event.type == 4) isRecording = true;
+  if (event.type == 3 && BY_HAND.includes(event.data.source) && !isAsleep) lastUse = Date.now();
   if (Date.now() - lastUse > idle) isAsleep = true;
   if (isAsleep || end.signal.aborted || !mask(event)) return;
+  const { data } = event;
+  if (data.x % 1) data.x = Math.round(data.x);
+  if (data.y % 1) data.y = Math.round(data.y);
   keep(event);
   onEvent(event);
 }

@@ -3,7 +3,7 @@ import { counts, end, listen, quietly } from './quietly.js';
 import { endpoint, organisation, plainFetch } from './tag.js';
 
 /** How long events wait for others, in ms; the first of a session less, so that its snapshot is not lost. */
-const PAUSE = 5_000;
+const PAUSE = 10_000;
 const FIRST_PAUSE = 1_000;
 /** Characters of a batch, and of all that wait. */
 const BATCH = 256 * 1024;
@@ -116,11 +116,15 @@ const post = (body, isGzip, keepalive) =>
     referrerPolicy: 'origin',
   });
 
+const bytes = (/** @type {string} */ text) => new TextEncoder().encode(text);
+
 /** @param {string} text @returns {Promise<ArrayBuffer | undefined>} nothing where a browser can't */
 async function gzip(text) {
   try {
-    const stream = new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'));
-    return await new Response(stream).arrayBuffer();
+    const { readable, writable } = new CompressionStream('gzip');
+    const writer = writable.getWriter();
+    writer.write(bytes(text)).then(() => writer.close()).catch(() => {});
+    return await new Response(readable).arrayBuffer();
   } catch {
     counts.failures++;
   }
@@ -180,9 +184,9 @@ function sendRest() {
   let left = LAST;
   // Also what is being sent, which ends with the page: a batch that arrives twice is taken once.
   for (const batch of batches) {
-    const body = new Blob([bodyOf(batch)]);
-    const fits = body.size <= left;
-    if (fits) left -= body.size;
+    const body = bytes(bodyOf(batch));
+    const fits = body.length <= left;
+    if (fits) left -= body.length;
     post(body, false, fits).catch(() => {});
   }
 }

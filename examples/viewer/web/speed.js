@@ -5,19 +5,21 @@ import { observe, quietly } from './quietly.js';
 import { note } from './record.js';
 
 const MOST_SCRIPTS = 3;
-/** The frame rate is measured over so many frames, but no longer than this, and once a second at most; in ms. */
-const FRAMES = 8;
+/** The frame rate is measured over so many frames, but no longer than this, in ms. */
+const FRAMES = 5;
 const LONGEST = 500;
-const PAUSE = 1_000;
+/** As frames are asked for, it costs something: seldom while the page is smooth, once a second otherwise. */
+const SMOOTH = 50;
+const PAUSES = [1_000, 4_000];
 
 const round = (/** @type {number} */ ms) => Math.round(ms * 10) / 10;
 
-let last = 0;
+let next = 0;
 let isMeasuring = false;
 
 /** Something is going on in the page: a good time to look how smooth it is. */
 export function isBusy() {
-  if (isMeasuring || performance.now() - last < PAUSE || document.visibilityState == 'hidden') return;
+  if (isMeasuring || performance.now() < next || document.visibilityState == 'hidden') return;
   isMeasuring = true;
   let start = 0;
   let frames = 0;
@@ -30,8 +32,9 @@ export function isBusy() {
       requestAnimationFrame(frame);
     } else {
       isMeasuring = false;
-      last = performance.now();
-      note('frames', { fps: Math.round((frames * 1_000) / ms), ms: Math.round(ms) });
+      const fps = Math.round((frames * 1_000) / ms);
+      next = performance.now() + PAUSES[Number(fps > SMOOTH)];
+      note('frames', { fps, ms: Math.round(ms) });
     }
   });
   requestAnimationFrame(frame);

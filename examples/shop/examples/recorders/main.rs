@@ -32,7 +32,7 @@ use tokio::runtime::Runtime;
 
 const RECORDERS: [&str; 4] = ["none", "qorrelate", "posthog", "sentry"];
 /// How long the shop is used in each round.
-const USE: Duration = Duration::from_secs(30);
+const USE: Duration = Duration::from_secs(60);
 
 fn main() {
     let mut arguments = env::args().skip(1);
@@ -78,12 +78,12 @@ fn measure(driver: &Driver, site: &Site, recorder: &str) -> Round {
     browser.goto(&site.url);
     browser.text("#products button", |text| text == "Add");
     // All recorders have taken and sent what they want of a new page.
-    sleep(Duration::from_secs(8));
+    sleep(Duration::from_secs(12));
     let (start, first) = (busy(), site.sent.load(Ordering::Relaxed));
     let began = Instant::now();
     use_the_shop(&browser, began + USE);
     // What waits to be sent belongs to it.
-    sleep(Duration::from_secs(6));
+    sleep(Duration::from_secs(11));
     let using = (busy() - start) / began.elapsed().as_secs_f64();
     Round { start, using, first, sent: site.sent.load(Ordering::Relaxed) }
 }
@@ -93,7 +93,7 @@ fn use_the_shop(browser: &Browser, until: Instant) {
     let mut pointer = Pointer { browser, at: (10., 10.) };
     let mut beat = Instant::now();
     let mut wait = || {
-        beat += Duration::from_secs(1);
+        beat += Duration::from_secs(2);
         sleep(beat.saturating_duration_since(Instant::now()));
     };
     while Instant::now() < until {
