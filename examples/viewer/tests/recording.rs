@@ -123,87 +123,67 @@ fn requests_are_recorded_with_what_came_of_them() {
 fn what_happens_in_a_page_is_recorded() {
     let (site, driver) = (Site::start(), Driver::start());
     let browser = driver.browser();
-    site.open_at(
-        &browser,
-        "/start?a=b",
-        "",
-        "",
-        "<button id=dead>Nothing</button>
-         <button id=alive aria-label='Place order' onclick='document.title = 1; out.textContent = 1'><i id=icon>+</i></button>
-         <form id=form><label>Street <input required id=street></label><button>Send</button></form>
-         <p id=out></p><p role=status id=status></p><div popover id=pop>Saved</div>
-         <button id=bad onclick='nowhere()'>Bad</button>",
-    );
+    let body = "<button id=dead>Nothing</button>
+         <button aria-label='Place order' onclick='out.textContent = 1'><i id=icon>+</i></button>
+         <form id=form><label>Street <input required></label><button>Send</button></form>
+         <p id=out></p><p role=status id=place></p><div popover id=pop>Saved</div>
+         <button id=bad onclick='nowhere()'>Bad</button>";
+    site.open_at(&browser, "/start?a=b", "", "", body);
     site.snapshot();
-    let url = |rest: &str| json!(format!("{}{rest}", site.url));
-    site.note("navigation", |n| *n == json!({ "url": url("/start?a="), "how": "load" }));
-    run(
-        &browser,
-        "history.pushState(0, '', '/pushed'); history.replaceState(0, '', '/replaced'); location.hash = '/route'",
-    );
-    site.note("navigation", |n| *n == json!({ "url": url("/pushed"), "how": "push" }));
-    site.note("navigation", |n| *n == json!({ "url": url("/replaced"), "how": "replace" }));
-    site.note("navigation", |n| *n == json!({ "url": url("/replaced#/route"), "how": "hash" }));
-    run(&browser, "history.back()");
-    site.note("navigation", |n| *n == json!({ "url": url("/replaced"), "how": "pop" }));
-    site.note("visibility", |n| *n == json!({ "state": "visible" }));
+    let steps = [
+        "history.pushState(0, '', '/pushed'); history.replaceState(0, '', '/replaced'); \
+         location.hash = '/route'; await turn(); history.back(); await turn()",
+        "await turn(); dead.click(); await turn(1100); icon.click()",
+        "form.reportValidity()",
+        "place.textContent = 'Not sent'; await turn(300); place.remove()",
+        "pop.showPopover(); await turn(300); pop.hidePopover(); await turn()",
+        "console.error('Could not', 7, { a: 1 }, [2], new RangeError('much')); \
+         console.warn('old'); console.log('not this')",
+        "bad.click(); qorrelate.addError(new TypeError('own')); qorrelate.addError('a text'); \
+         const script = document.createElement('script'); \
+         script.textContent = 'Promise.reject(new Error(\"late\"))'; document.body.append(script)",
+        "const until = performance.now() + 150; \
+         const box = document.body.appendChild(document.createElement('div')); \
+         requestAnimationFrame(function thrash() { \
+             while (performance.now() < until) { box.style.width = Math.random() + 'px'; box.offsetWidth } \
+         })",
+    ];
+    for step in steps {
+        let turn = "const turn = (ms = 100) => new Promise((done) => setTimeout(done, ms));";
+        run(&browser, &format!("{turn} {step}"));
+    }
 
-    run(&browser, "await fetch('/api/before')");
-    click(&browser, "#dead");
+    let url = |rest: &str| json!(format!("{}{rest}", site.url));
+    for (rest, how) in [
+        ("/start?a=", "load"),
+        ("/pushed", "push"),
+        ("/replaced", "replace"),
+        ("/replaced#/route", "hash"),
+        ("/replaced", "pop"),
+    ] {
+        site.note("navigation", |n| *n == json!({ "url": url(rest), "how": how }));
+    }
+    site.note("visibility", |n| *n == json!({ "state": "visible" }));
     let dead = site.note("click", |n| n["what"] == "button \"Nothing\"");
     assert_eq!(dead["dead"], true);
     assert!(dead["x"].is_u64() && dead["y"].is_u64(), "{dead}");
-    click(&browser, "#icon");
     let alive = site.note("click", |n| n["what"] == "button \"Place order\"");
     assert_eq!(alive.get("dead"), None);
-
-    run(&browser, "form.reportValidity()");
     let invalid = site.note("invalid", |_| true);
     assert_eq!(invalid["what"], "field \"Street\"");
     assert!(invalid["message"].as_str().unwrap().contains("fill"), "{invalid}");
-
-    run(
-        &browser,
-        "status.textContent = 'wrong'; const place = document.getElementById('status'); place.textContent = 'Not sent'; \
-         await new Promise((done) => setTimeout(done, 300)); place.remove()",
-    );
     let toast = site.note("toast", |n| n["text"] == "Not sent");
     assert!(toast["shown"].as_u64().unwrap() >= 200, "{toast}");
-    run(
-        &browser,
-        "pop.showPopover(); await new Promise((done) => setTimeout(done, 300)); pop.hidePopover()",
-    );
     site.note("toast", |n| n["text"] == "Saved");
-
-    run(
-        &browser,
-        "console.error('Could not', 7, { a: 1 }, [2], new RangeError('much')); console.warn('old'); console.log('no')",
-    );
-    site.note("console", |n| {
-        *n == json!({ "level": "error", "text": "Could not 7 {Object} [1] RangeError: much" })
-    });
+    let text = "Could not 7 {Object} [1] RangeError: much";
+    site.note("console", |n| *n == json!({ "level": "error", "text": text }));
     site.note("console", |n| *n == json!({ "level": "warn", "text": "old" }));
-    assert!(!site.posts().iter().any(|post| post.text.contains("\"no\"")));
-
-    click(&browser, "#bad");
     let error = site.note("error", |n| n["kind"] == "error");
     assert_eq!(error["message"], "ReferenceError: nowhere is not defined");
     assert!(error["stack"].as_str().unwrap().contains("HTMLButtonElement.onclick"), "{error}");
-    run(&browser, "qorrelate.addError(new TypeError('own')); qorrelate.addError('a text')");
     site.note("error", |n| n["kind"] == "reported" && n["message"] == "TypeError: own");
     site.note("error", |n| n["kind"] == "reported" && n["message"] == "a text");
-    run(
-        &browser,
-        "const script = document.createElement('script'); \
-         script.textContent = 'Promise.reject(new Error(\"late\"))'; document.body.append(script)",
-    );
     site.note("error", |n| n["kind"] == "rejection" && n["message"] == "Error: late");
-
-    run(
-        &browser,
-        "const until = performance.now() + 150; const box = document.body.appendChild(document.createElement('div')); \
-         requestAnimationFrame(function thrash() { while (performance.now() < until) { box.style.width = Math.random() + 'px'; box.offsetWidth } })",
-    );
     let long = site.note("long-frame", |n| n["duration"].as_f64().unwrap() > 100.);
     assert!(long["layout"].as_f64().unwrap() > 1., "{long}");
     assert!(long["scripts"][0]["forcedLayout"].as_f64().unwrap() > 1., "{long}");
@@ -211,6 +191,7 @@ fn what_happens_in_a_page_is_recorded() {
     assert!((1..=240).contains(&frames["fps"].as_u64().unwrap()), "{frames}");
     site.note("vital", |n| n["name"] == "FCP" && n["value"].as_f64().unwrap() > 0.);
     site.note("vital", |n| n["name"] == "TTFB");
+    assert!(!site.posts().iter().any(|post| post.text.contains("not this")));
     assert_eq!(failures(&browser), 0);
 }
 

@@ -43,8 +43,8 @@ export function bareCss(css, withoutTexts) {
       .replace(/url\(\s*(["']?)(.*?)\1\s*\)/g, (_, quote, url) => `url(${quote}${bareImage(url)}${quote})`)
       .replace(/(@import\s+)(["'])(.*?)\2/g, (_, start, quote, url) => start + quote + bare(url) + quote);
   if (withoutTexts)
-    css = css.replace(/((?:^|[{;\s])(?:content|--[\w-]+)\s*:)([^;}]*)/g, (_, name, value) =>
-      name + value.replace(/(["'])(.*?)\1/g, (_, quote, text) => quote + stars(text) + quote));
+    css = css.replace(/(?<=(?:^|[{;\s])(?:content|--[\w-]+)\s*:)[^;}]*/g, (value) =>
+      value.replace(/(["'])(.*?)\1/g, (_, quote, text) => quote + stars(text) + quote));
   return css;
 }
 

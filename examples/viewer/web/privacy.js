@@ -268,7 +268,7 @@ export function nameOf(element) {
   const nature = natureOf(element);
   if (nature & BLOCKED) return 'something hidden';
   const { localName, type } = element;
-  const kind = { a: 'link', select: 'list', textarea: 'field', summary: 'button' }[localName] ??
+  const kind = /** @type {Record<string, string>} */ ({ a: 'link', select: 'list', textarea: 'field', summary: 'button' })[localName] ??
     (localName != 'input' ? element.getAttribute('role') ?? localName
       : /^(submit|button|reset|image)$/.test(type) ? 'button' : /^(checkbox|radio)$/.test(type) ? type : 'field');
   const attribute = (/** @type {string} */ name) => shown(element.getAttribute(name) ?? '', nature);

@@ -134,7 +134,7 @@ export function start() {
       quietly(() => {
         if (!xhr.status) return failed(seen, { name: error });
         // Asking for one that may not be read is an error in the console.
-        const headers = new Map(xhr.getAllResponseHeaders().split('\r\n').map((line) => {
+        const headers = new Map(xhr.getAllResponseHeaders().split('\r\n').map((/** @type {string} */ line) => {
           const [name, ...value] = line.split(': ');
           return [name.toLowerCase(), value.join(': ')];
         }));

@@ -42,7 +42,7 @@ export function isBusy() {
 
 export function start() {
   for (const on of [onCLS, onFCP, onINP, onLCP, onTTFB])
-    quietly(on, ({ name, value }) => note('vital', { name, value: Math.round(value * 1_000) / 1_000 }));
+    quietly(/** @type {(tell: (metric: import('web-vitals').Metric) => void) => void} */ (on), ({ name, value }) => note('vital', { name, value: Math.round(value * 1_000) / 1_000 }));
   observe('long-animation-frame', (entry) => {
     const { duration, startTime, blockingDuration, styleAndLayoutStart, scripts } = entry;
     const forced = scripts.reduce((/** @type {number} */ sum, /** @type {any} */ script) => sum + script.forcedStyleAndLayoutDuration, 0);

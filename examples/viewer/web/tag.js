@@ -1,6 +1,6 @@
 // What the page says in the script's tag: docs/replay.md.
 
-const tag = document.currentScript;
+const tag = /** @type {HTMLScriptElement | null} */ (document.currentScript);
 const said = tag?.dataset ?? {};
 
 // By the name that the library's script knows, which runs next.

@@ -182,7 +182,9 @@ fn print(site: &Site, measured: &BTreeMap<&str, Vec<Round>>) {
             most - less
         )
     };
-    println!("| recorder | script, gzip | main thread per second of use | loading the page | sent when it loads | sent per minute of use |");
+    println!(
+        "| recorder | script, gzip | main thread per second of use | loading the page | sent when it loads | sent per minute of use |"
+    );
     println!("| --- | ---: | ---: | ---: | ---: | ---: |");
     for recorder in RECORDERS {
         let minute = 60. / USE.as_secs_f64();
@@ -195,7 +197,11 @@ fn print(site: &Site, measured: &BTreeMap<&str, Vec<Round>>) {
         let [using, start] = if recorder == "none" { [0., 0.] } else { bare };
         println!(
             "| {name} | {} | {} ms | {} ms | {} kB | {} kB |",
-            if recorder == "none" { String::new() } else { format!("{:.1} kB", site.size(recorder)) },
+            if recorder == "none" {
+                String::new()
+            } else {
+                format!("{:.1} kB", site.size(recorder))
+            },
             spread(middle(recorder, &|round| round.using), using, 2),
             spread(middle(recorder, &|round| round.start), start, 0),
             spread(middle(recorder, &|round| round.first as f64 / 1_000.), 0., 1),
