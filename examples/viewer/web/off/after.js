@@ -1,7 +1,9 @@
 {
-  const nothing = () => {};
   const { qorrelate } = window;
-  Object.assign(qorrelate, { identify: nothing, addError: nothing, stop: nothing, failures: 0 });
-  Object.defineProperty(qorrelate, 'sessionId', { get: qorrelate.id });
-  console.info('Qorrelate: this page is not recorded.', WHY);
+  if (qorrelate && !('failures' in qorrelate)) {
+    const nothing = () => {};
+    Object.assign(qorrelate, { identify: nothing, addError: nothing, stop: nothing, failures: 0 });
+    Object.defineProperty(qorrelate, 'sessionId', { get: qorrelate.id });
+    console.info('Qorrelate: this page is not recorded.', WHY);
+  }
 }
