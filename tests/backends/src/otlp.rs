@@ -104,11 +104,12 @@ pub fn span(name: &str, attributes: Value) -> Sent {
     span_in(u128::from(SPANS.load(Ordering::Relaxed)) << 64 | 0x9e37, name, attributes)
 }
 
-/// A span. Three attributes are fields of their own: `status` (2 is an error), `resource`, and `event` (the attributes of
-/// an event).
+/// A span of a server. Four attributes are fields of their own: `kind` (1 is internal), `status` (2 is an error),
+/// `resource`, and `event` (the attributes of an event).
 pub fn span_in(trace: u128, name: &str, attributes: Value) -> Sent {
     let (mut attributes, resource) = split(attributes);
     let status = attributes.remove("status").and_then(|status| status.as_i64());
+    let kind = attributes.remove("kind").and_then(|kind| kind.as_i64());
     let event = attributes.remove("event").map(|event| {
         let Value::Object(event) = event else { panic!("attributes are an object") };
         Event {
@@ -122,7 +123,7 @@ pub fn span_in(trace: u128, name: &str, attributes: Value) -> Sent {
         trace_id: trace.to_be_bytes().to_vec(),
         span_id: SPANS.fetch_add(1, Ordering::Relaxed).to_be_bytes().to_vec(),
         name: name.to_owned(),
-        kind: 2,
+        kind: kind.unwrap_or(2).try_into().unwrap(),
         start_time_unix_nano: 1_764_000_000_000_000_000,
         end_time_unix_nano: 1_764_000_000_010_000_000,
         attributes: to_key_values(attributes),

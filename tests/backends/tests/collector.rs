@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
@@ -257,10 +259,22 @@ fn the_configuration_that_is_often_shown_does_nothing() {
     }
 }
 
-/// A hundred thousand sessions of many kinds, at ratios that the library's documents name.
+/// For each of the ratios below, the ID just within it and the one just not.
+const EDGES: [&str; 8] = [
+    "id-006586GUQ",
+    "id-00649ivJz",
+    "id-00037i5Sx",
+    "id-00748294y",
+    "id-00940sgsI",
+    "id-00014DGmy",
+    "id-00030Cw8H",
+    "id-00053qmcU",
+];
+
 #[test]
 fn the_collector_keeps_the_sessions_that_the_library_keeps() {
     let mut ids: Vec<String> = vectors();
+    ids.extend(EDGES.map(str::to_owned));
     let mut random = Random(11);
     ids.extend((0..20_000).map(|number| number.to_string()));
     ids.extend((0..20_000).map(|_| {
@@ -539,6 +553,34 @@ fn an_error_brings_back_what_the_session_did_before_and_all_that_follows() {
     }
 }
 
+/// The sampler holds ten sessions for a second; this goes on for longer, among more than ten.
+#[test]
+fn what_follows_an_error_is_kept_long_after_the_session_is_no_longer_held() {
+    let backend = Receiver::start();
+    let environment = [
+        ("BACKEND", &*backend.url),
+        ("KEEP_BELOW", "00000000"),
+        ("HOLD", "1s"),
+        ("SESSIONS", "10"),
+    ];
+    let collector = Collector::start("sample", &environment);
+    let id = "failed";
+    collector.send(&span("error", json!({ "session.id": id, "status": 2 })));
+    let began = Instant::now();
+    let mut sent = 1;
+    while began.elapsed() < Duration::from_secs(4) {
+        let others = (0..20).map(|other| format!("went-well-{sent}-{other}"));
+        collector.send(&Sent::all(others.map(|id| span("another's", json!({ "session.id": id })))));
+        collector.send(&span("after", json!({ "session.id": id })));
+        sent += 1;
+        thread::sleep(Duration::from_millis(100));
+    }
+    collector.finish();
+    let of_session: Vec<_> =
+        backend.items().iter().map(|item| item.session() == Some(id)).collect();
+    assert_eq!(of_session, vec![true; sent]);
+}
+
 #[test]
 fn nothing_private_leaves_the_company() {
     let backend = Receiver::start();
@@ -609,6 +651,7 @@ fn the_link_to_the_replay_is_an_attribute_of_requests() {
     let collector = Collector::start("link", &[("BACKEND", &backend.url), ("REPLAYS", replays)]);
     let warning = |id: Value| log("warning", json!({ "session.id": id, "severity": 13 }));
     collector.send(&span("request", json!({ "session.id": "sQj8/pl+Xn1a/=:~" })));
+    collector.send(&span("within it", json!({ "session.id": "abc-123-xyz", "kind": 1 })));
     collector.send(&span("no session", json!({ "session.url": "https://evil.example" })));
     collector.send(&span("no text", json!({ "session.id": ["abc"] })));
     collector.send(&warning(json!("abc-123-xyz")));
@@ -625,6 +668,7 @@ fn the_link_to_the_replay_is_an_attribute_of_requests() {
         links,
         BTreeMap::from([
             ("request".to_owned(), link("sQj8%2Fpl+Xn1a%2F=:~")),
+            ("within it".to_owned(), None),
             ("no session".to_owned(), None),
             ("no text".to_owned(), None),
             ("warning".to_owned(), link("abc-123-xyz")),
