@@ -581,6 +581,29 @@ fn what_follows_an_error_is_kept_long_after_the_session_is_no_longer_held() {
     assert_eq!(of_session, vec![true; sent]);
 }
 
+/// The limit is on what is held: a session that is kept may be as long as it likes.
+#[test]
+fn a_long_session_stays_whole_and_one_that_is_held_is_bounded() {
+    let backend = Receiver::start();
+    let environment = [("BACKEND", &*backend.url), ("KEEP_BELOW", "00000000")];
+    let collector = Collector::start("sample", &environment);
+    let large = "x".repeat(10_000);
+    let piece = |id: &str| {
+        Sent::all((0..100).map(|_| span("piece", json!({ "session.id": id, "large": large }))))
+    };
+    let error = |id: &str| span("error", json!({ "session.id": id, "status": 2 }));
+    collector.send(&error("long"));
+    for _ in 0..20 {
+        collector.send(&piece("long"));
+        collector.send(&piece("held"));
+    }
+    collector.send(&error("held"));
+    collector.finish();
+    let of = |id: &str| backend.items().iter().filter(|item| item.session() == Some(id)).count();
+    assert_eq!(of("long"), 2001, "20 MB");
+    assert!(of("held") < 1000, "20 MB, of which 8 may be held: {}", of("held"));
+}
+
 #[test]
 fn nothing_private_leaves_the_company() {
     let backend = Receiver::start();
