@@ -48,7 +48,9 @@
       stage.onsize = ({ width, height }) => {
         element('screen').style.aspectRatio = `${width} / ${height}`;
       };
-      resolve();
+      // A page that is still loading would wait for what is played.
+      if (document.readyState === 'complete') resolve();
+      else addEventListener('load', resolve);
     };
     addEventListener('stage-ready', ready);
     ready();

@@ -1,8 +1,14 @@
 // Takes out of a recording what could act by itself in the replay. The frame's sandbox and the stage's policy (see
-// pages/stage.rs) hold without this, except against what no policy governs: hints to connect to a host.
+// pages/stage.rs) hold without this, except against what no policy governs: hints to connect to a host, and Chromium's
+// habit to connect to where a frame leads before it asks the policy.
 
-/** Wherever they stand: `rel` makes a link connect, the others run, navigate, or tell somebody. */
-const ACTING = /^(on.*|rel|http-equiv|ping|srcdoc|action|formaction|autofocus|autoplay)$/i;
+/**
+ * Wherever they stand: `rel` makes a link connect, the others run, navigate, or tell somebody. Media can't be loaded,
+ * and rrweb stumbles over what it says of them when it seeks.
+ */
+const ACTING = /^(on.*|rel|http-equiv|ping|srcdoc|action|formaction|autofocus|autoplay|rr_dataurl|rr_media.*)$/i;
+
+const NAME = /^[a-z][\w.:-]*$/i;
 
 const FORBIDDEN = ['__proto__', 'constructor', 'prototype'];
 
@@ -15,6 +21,9 @@ export function harmless(event) {
       for (const item of value) if (item && typeof item === 'object') open.push(item);
       continue;
     }
+    // What can't be a name ends the whole picture.
+    if ('tagName' in value && !NAME.test(value.tagName)) value.tagName = 'div';
+    if (value.type === 1 && 'publicId' in value && !NAME.test(value.name)) value.name = 'html';
     for (const key of FORBIDDEN) if (Object.hasOwn(value, key)) delete value[key];
     for (const key of Object.keys(value)) {
       const inner = value[key];
@@ -30,7 +39,8 @@ function tame(attributes) {
   for (const name of Object.keys(attributes)) {
     const value = attributes[name];
     const script = typeof value === 'string' && /^[\s\u0000-\u001f]*(javascript|vbscript):/i.test(value);
-    if (script || ACTING.test(name)) delete attributes[name];
+    const elsewhere = /^src$/i.test(name) && !/^data:image\//i.test(String(value));
+    if (script || elsewhere || ACTING.test(name)) delete attributes[name];
   }
 }
 

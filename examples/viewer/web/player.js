@@ -6,23 +6,32 @@ import { harmless, isEvent } from './harmless.js';
 
 /** One broken event spoils itself only. */
 class Careful extends Replayer {
-  getCastFn(event, isSync = false) {
-    const cast = super.getCastFn(event, isSync);
-    return () => {
-      try {
-        cast();
-      } catch (error) {
-        console.warn('an event of the recording is broken', error);
-      }
-    };
+  applyIncremental(...event) {
+    try {
+      super.applyIncremental(...event);
+    } catch { /* What it was to change stays as it was. */ }
+  }
+
+  rebuildFullSnapshot(...event) {
+    try {
+      super.rebuildFullSnapshot(...event);
+    } catch { /* What was built of it is shown. */ }
   }
 }
+
+/** rrweb's types of events. */
+const FULL_SNAPSHOT = 2;
+const INCREMENTAL = 3;
+const META = 4;
 
 const SILENT = { log() {}, warn() {}, error() {} };
 
 /** Lines of JSON, one per batch, as events. */
 function read(lines) {
-  return lines.split('\n').filter(Boolean).flatMap((line) => JSON.parse(line).events).filter(isEvent).map(harmless);
+  const events = lines.split('\n').filter(Boolean).flatMap((line) => JSON.parse(line).events).filter(isEvent).map(harmless);
+  // rrweb forgets everything before an announced picture, also if none follows.
+  return events.filter((event, n) => event.type !== META
+    || events.slice(n + 1).find(({ type }) => type === FULL_SNAPSHOT || type === INCREMENTAL)?.type !== INCREMENTAL);
 }
 
 let replayer = null;
@@ -46,7 +55,7 @@ const stage = {
     replayer?.destroy();
     replayer = null;
     document.body.replaceChildren();
-    const pictured = events.find((event) => event.type === 2);
+    const pictured = events.find((event) => event.type === FULL_SNAPSHOT);
     if (events.length < 2 || !pictured) return false;
     replayer = new Careful(events, {
       root: document.body,
