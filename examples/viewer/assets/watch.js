@@ -193,7 +193,7 @@
     settle();
     if (!playable) return;
     try {
-      if (await load(to, token)) stage.seek(Math.max(to, tab.batches[loaded.from].snapshot + 1), playing);
+      if (await load(to, token)) stage.seek(to, playing);
     } catch (error) {
       note.textContent = `It can’t be loaded: ${error.message}`;
     }

@@ -37,6 +37,8 @@ function read(lines) {
 let replayer = null;
 let base = 0;
 let ends = 0;
+/** When a picture was announced, and when it was taken: in between there is nothing to see. */
+let pictures = [];
 let size = { width: 1024, height: 768 };
 let fit = true;
 
@@ -45,6 +47,15 @@ function place() {
   if (!wrapper) return;
   const scale = fit ? Math.min(innerWidth / size.width, innerHeight / size.height) : 1;
   wrapper.style.transform = `translate(${fit ? Math.max(0, (innerWidth - size.width * scale) / 2) : 0}px, 0) scale(${scale})`;
+}
+
+function note(events) {
+  let announced = null;
+  for (const { type, timestamp } of events) {
+    if (type === META) announced = timestamp;
+    if (type === FULL_SNAPSHOT && announced !== null) pictures.push([announced, timestamp]);
+    if (type === FULL_SNAPSHOT) announced = null;
+  }
 }
 
 const stage = {
@@ -76,19 +87,23 @@ const stage = {
       place();
     });
     replayer.on('fullsnapshot-rebuilded', place);
-    // Up to its first picture there is nothing to see.
-    this.seek(Math.max(at, pictured.timestamp + 1), playing);
+    pictures = [[0, pictured.timestamp]];
+    note(events);
+    this.seek(at, playing);
     return true;
   },
   append(lines) {
-    for (const event of read(lines)) {
+    const events = read(lines);
+    note(events);
+    for (const event of events) {
       ends = Math.max(ends, event.timestamp);
       replayer?.addEvent(event);
     }
   },
   seek(at, playing) {
-    if (playing) replayer?.play(at - base);
-    else replayer?.pause(at - base);
+    const to = (pictures.find(([from, until]) => from <= at && at <= until)?.[1] ?? at - 1) + 1;
+    if (playing) replayer?.play(to - base);
+    else replayer?.pause(to - base);
   },
   speed(speed) {
     replayer?.setConfig({ speed });
