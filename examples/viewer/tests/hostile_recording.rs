@@ -329,7 +329,7 @@ fn a_hostile_recording_is_shown_and_nothing_of_it_acts() {
     let sandbox = "return document.getElementById('stage').contentDocument.querySelector('iframe').sandbox.value";
     assert_eq!(browser.script(sandbox, vec![]), "allow-same-origin");
     // The page is still in use.
-    browser.click("button", "Forward 5 seconds");
+    browser.click("button", "+5 s");
     browser.text("#clock", |text| text.contains('/'));
 }
 

@@ -70,8 +70,18 @@ impl Driver {
 
     /// A browser that has never been used before.
     pub fn browser(&self) -> Browser {
+        self.browser_with(&[])
+    }
+
+    /// One whose user likes pages dark.
+    pub fn dark_browser(&self) -> Browser {
+        self.browser_with(&["--blink-settings=preferredColorScheme=0"])
+    }
+
+    fn browser_with(&self, more: &[&str]) -> Browser {
         let profile = tempfile::tempdir_in(self.home.path()).unwrap().keep();
         let mut flags = FLAGS.map(str::to_owned).to_vec();
+        flags.extend(more.iter().map(|&flag| flag.to_owned()));
         flags.push(format!("--user-data-dir={}", profile.display()));
         let options = json!({ "binary": self.chromium, "args": flags });
         let Value::Object(capabilities) = json!({ "goog:chromeOptions": options }) else {
@@ -230,17 +240,22 @@ impl Browser {
         self.run(command, self.client.issue_cmd(DevTools { command, parameters }))
     }
 
+    /// Makes the window so large.
+    #[track_caller]
+    pub fn resize(&self, width: u32, height: u32) {
+        self.run("resize", self.client.set_window_size(width, height));
+    }
+
     /// A PNG of the page down to the end of the first element that a selector finds, in a window that wide.
     #[track_caller]
     pub fn picture(&self, width: u32, selector: &str) -> Vec<u8> {
-        let resize = |height| self.run("resize", self.client.set_window_size(width, height));
-        resize(width);
+        self.resize(width, width);
         let height = self.script(
             "const end = document.querySelector(given[0]).getBoundingClientRect().bottom; \
              return Math.ceil(end) + 20 + outerHeight - innerHeight",
             vec![json!(selector)],
         );
-        resize(height.as_u64().unwrap().try_into().unwrap());
+        self.resize(width, height.as_u64().unwrap().try_into().unwrap());
         self.run("picture", self.client.screenshot())
     }
 
