@@ -615,7 +615,7 @@ fn nothing_private_leaves_the_company() {
         "enduser.id": "anna",
         "client.address": "192.0.2.7",
         "url.query": "token=secret",
-        "url.full": "https://shop.example/pay?token=secret#there",
+        "url.full": "https://anna:secret@shop.example/pay?token=secret#there",
         "http.request.header.authorization": ["Bearer secret"],
         "http.response.header.set-cookie": ["id=secret"],
         "user_agent.original": "a browser",
@@ -625,13 +625,13 @@ fn nothing_private_leaves_the_company() {
     let mut of_a_span = private.clone();
     let mut with_an_event = private.clone();
     with_an_event["event"] =
-        json!({ "user.id": "4711", "url.full": "https://shop.example/?q=secret", "retry": 1 });
+        json!({ "user.id": "4711", "url.full": "https://anna@shop.example/?q=secret", "retry": 1 });
     collector.send(&span("pay, with an event", with_an_event));
     of_a_span["http.target"] = json!("/pay?token=secret");
-    of_a_span["http.url"] = json!("https://shop.example/pay?token=secret");
+    of_a_span["http.url"] = json!("https://anna:secret@shop.example/pay?token=secret");
     collector.send(&span("pay", of_a_span));
     collector.send(&log(
-        "called https://shop.example/pay?token=secret twice, and https://shop.example/ too",
+        "called https://anna:secret@shop.example/pay?token=secret twice, and https://shop.example/ too",
         private,
     ));
     collector.finish();
