@@ -65,18 +65,39 @@ impl Sent {
     pub fn all(items: impl IntoIterator<Item = Self>) -> Self {
         let mut items = items.into_iter();
         let mut all = items.next().expect("at least one item");
-        for item in items {
-            match (&mut all, item) {
-                (Self::Spans(all), Self::Spans(more)) => {
-                    all.resource_spans.extend(more.resource_spans);
-                }
-                (Self::Logs(all), Self::Logs(more)) => {
-                    all.resource_logs.extend(more.resource_logs);
-                }
-                _ => panic!("spans and log records go in requests of their own"),
-            }
-        }
+        items.for_each(|item| all.add(item));
         all
+    }
+
+    /// Adds another of the same kind. What is from the same resource is sent as such, as an SDK does.
+    pub fn add(&mut self, item: Self) {
+        match (self, item) {
+            (Self::Spans(all), Self::Spans(more)) => {
+                for more in more.resource_spans {
+                    let same =
+                        all.resource_spans.iter_mut().find(|all| all.resource == more.resource);
+                    match same {
+                        Some(all) => all.scope_spans[0]
+                            .spans
+                            .extend(more.scope_spans.into_iter().flat_map(|scope| scope.spans)),
+                        None => all.resource_spans.push(more),
+                    }
+                }
+            }
+            (Self::Logs(all), Self::Logs(more)) => {
+                for more in more.resource_logs {
+                    let same =
+                        all.resource_logs.iter_mut().find(|all| all.resource == more.resource);
+                    match same {
+                        Some(all) => all.scope_logs[0].log_records.extend(
+                            more.scope_logs.into_iter().flat_map(|scope| scope.log_records),
+                        ),
+                        None => all.resource_logs.push(more),
+                    }
+                }
+            }
+            _ => panic!("spans and log records go in requests of their own"),
+        }
     }
 
     /// Where it is posted to.

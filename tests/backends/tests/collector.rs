@@ -581,6 +581,50 @@ fn what_follows_an_error_is_kept_long_after_the_session_is_no_longer_held() {
     assert_eq!(of_session, vec![true; sent]);
 }
 
+#[test]
+fn what_is_grouped_for_balancing_is_of_one_session_each_and_is_put_back() {
+    let between = Receiver::start();
+    let grouping = Collector::start("group", &[("BACKEND", &between.url)]);
+    // A service's batch: two sessions, and what has none, in turn.
+    let mixed = |make: fn(&str, Value) -> Sent| {
+        let ids = [json!("a"), json!("b"), json!(null), json!("a"), json!("b")];
+        let mut batch = Sent::all([make("first", json!({}))]);
+        for id in ids {
+            let attributes = if id.is_null() { json!({}) } else { json!({ "session.id": id }) };
+            batch.add(make("work", attributes));
+        }
+        batch
+    };
+    grouping.send(&mixed(span));
+    grouping.send(&mixed(log));
+    grouping.finish();
+    for item in between.items() {
+        assert_eq!(item.session(), None, "it moved to the resource");
+    }
+    let moved =
+        |item: &Item| item.resource.get("session.id").and_then(|id| Some(id.as_str()?.to_owned()));
+    let moved: Vec<_> = between.items().iter().filter_map(moved).collect();
+    assert_eq!(moved.iter().filter(|id| *id == "a").count(), 4);
+    assert_eq!(moved.iter().filter(|id| *id == "b").count(), 4);
+
+    let backend = Receiver::start();
+    let environment =
+        [("BACKEND", &*backend.url), ("KEEP_BELOW", "ffffffff"), ("KEEP_PERCENT", "100")];
+    let sampler = Collector::start("sample", &environment);
+    let grouping = Collector::start("group", &[("BACKEND", &sampler.url)]);
+    grouping.send(&mixed(span));
+    grouping.send(&mixed(log));
+    grouping.finish();
+    sampler.finish();
+    for kind in [Kind::Span, Kind::Log] {
+        let arrived = backend.items();
+        let of_kind: Vec<_> = arrived.iter().filter(|item| item.kind == kind).collect();
+        let count = |session| of_kind.iter().filter(|item| item.session() == session).count();
+        assert_eq!([count(Some("a")), count(Some("b")), count(None)], [2, 2, 2], "{kind:?}");
+        assert!(of_kind.iter().all(|item| !item.resource.contains_key("session.id")));
+    }
+}
+
 /// The limit is on what is held: a session that is kept may be as long as it likes.
 #[test]
 fn a_long_session_stays_whole_and_one_that_is_held_is_bounded() {
