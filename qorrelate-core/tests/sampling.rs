@@ -45,7 +45,7 @@ fn the_answers_are_those_of_the_vectors() {
         assert!(!id.is_sampled(scale(hash)), "{text}");
         assert!(id.is_sampled(scale(hash.saturating_add(1))), "{text}");
     });
-    assert_eq!((ours, datadogs), (480, 240));
+    assert_eq!((ours, datadogs), (640, 240));
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn the_pages_function_answers_the_same() {
     let output = run.output().expect("node is installed: tests/run does that");
     let said = String::from_utf8(output.stdout).unwrap();
     let failed = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(said.trim(), r#"{"checked":48,"wrong":[]}"#, "{failed}");
+    assert_eq!(said.trim(), r#"{"checked":64,"wrong":[]}"#, "{failed}");
 }
 
 /// The Collector compares texts: those of 8 hex digits are in the order of the numbers.

@@ -259,22 +259,9 @@ fn the_configuration_that_is_often_shown_does_nothing() {
     }
 }
 
-/// For each of the ratios below, the ID just within it and the one just not.
-const EDGES: [&str; 8] = [
-    "id-006586GUQ",
-    "id-00649ivJz",
-    "id-00037i5Sx",
-    "id-00748294y",
-    "id-00940sgsI",
-    "id-00014DGmy",
-    "id-00030Cw8H",
-    "id-00053qmcU",
-];
-
 #[test]
 fn the_collector_keeps_the_sessions_that_the_library_keeps() {
     let mut ids: Vec<String> = vectors();
-    ids.extend(EDGES.map(str::to_owned));
     let mut random = Random(11);
     ids.extend((0..20_000).map(|number| number.to_string()));
     ids.extend((0..20_000).map(|_| {
