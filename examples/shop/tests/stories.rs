@@ -126,12 +126,6 @@ fn a_page_that_lays_itself_out_many_times_a_frame() {
     assert!(marks.contains("slow frame"), "{marks}");
 
     open(&engineer, &session, "Everything");
-    let turn_to_deals = "const tab = [...document.querySelectorAll('#tabs button')] \
-        .find((tab) => tab.textContent.includes('/deals')); tab?.click(); return !!tab";
-    eventually(|| match engineer.script(turn_to_deals, vec![]) {
-        found if found == true => Ok(()),
-        _ => Err(format!("no tab of the deals: {:?}", engineer.texts("#tabs"))),
-    });
     let shown =
         pick(&engineer, "of it style and layout, deals.js", |shown| shown.contains("deals.js"));
     // "frame took 1.02 s, 480 ms of it style and layout, deals.js pulse"
