@@ -2,7 +2,7 @@
 //! `docs/scale.md`:
 //!
 //! ```sh
-//! cargo run -p qorrelate-test-backends --bin load -- sample 400000
+//! cargo run -p qorrelate-test-backends --bin collector-load -- sample 400000
 //! ```
 #![allow(
     clippy::expect_used,
