@@ -289,6 +289,12 @@ impl Serialize for Timestamp {
     }
 }
 
+/// The beginning of a text, of so many bytes at most.
+pub(crate) fn beginning(text: &str, bytes: usize) -> &str {
+    let ends = text.char_indices().map(|(at, char)| at + char.len_utf8());
+    &text[..ends.take_while(|end| *end <= bytes).last().unwrap_or_default()]
+}
+
 /// A JSON value as a line of text: a string is itself, anything else is its JSON.
 pub(crate) fn text(value: Value) -> String {
     match value {

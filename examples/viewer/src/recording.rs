@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::model::Timestamp;
+use crate::model::{Timestamp, beginning};
 
 /// A longer text of a moment is kept by its beginning. The recording has all of it.
 const SHOWN: usize = 2_048;
@@ -200,12 +200,12 @@ impl Short {
 }
 
 impl From<String> for Short {
-    fn from(mut text: String) -> Self {
+    fn from(text: String) -> Self {
         if text.len() > SHOWN {
-            text.truncate(text.floor_char_boundary(SHOWN));
-            text.push('…');
+            Self(format!("{}…", beginning(&text, SHOWN)))
+        } else {
+            Self(text)
         }
-        Self(text)
     }
 }
 

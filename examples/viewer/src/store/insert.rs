@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use crate::model::{Attributes, Log, Resource, SESSION_ID, Scope, Span, Trouble};
+use crate::model::{Attributes, Log, Resource, SESSION_ID, Scope, Span, Trouble, beginning};
 
 use super::schema::NOBODY;
 use super::{Store, StoreError, now};
@@ -365,9 +365,7 @@ impl Batch<'_> {
     }
 
     pub(super) fn add_term(&mut self, session: &str, text: &str) -> Result<(), StoreError> {
-        let text = text.trim();
-        let ends = text.char_indices().map(|(at, char)| at + char.len_utf8());
-        let text = &text[..ends.take_while(|end| *end <= TERM_BYTES).last().unwrap_or_default()];
+        let text = beginning(text.trim(), TERM_BYTES);
         let Some(line) = self.sessions.get_mut(&Some(session.to_owned())) else { return Ok(()) };
         if text.is_empty() || line.terms >= TERMS {
             return Ok(());

@@ -162,7 +162,7 @@ impl Store {
         let began = Timestamp::from_stored(began).millis();
         Ok(tabs_of(&connection, session)?.into_iter().find_map(|tab| {
             let at = began - tab.offset;
-            (tab.started..=tab.ended).contains(&at).then(|| (tab.tab, at - tab.started))
+            (tab.started..=tab.ended).contains(&at).then_some((tab.tab, at - tab.started))
         }))
     }
 }
