@@ -139,7 +139,9 @@
       const asked = viewer.watch?.requestOf(this.summary.trace_id);
       this.from = asked ? Math.min(0, (asked.from - this.started) * 1e6) : 0;
       this.nanos = Math.max(this.ends, asked ? (asked.to - this.started) * 1e6 : 0) - this.from;
-      const quarters = [0, 1, 2, 3].map((n) => make('span', {}, n ? duration(Math.round(this.nanos * n / 4)) : '0'));
+      if (this.zoomed) ({ from: this.from, nanos: this.nanos } = this.zoomed);
+      const begins = this.zoomed ? this.from : 0;
+      const quarters = [0, 1, 2, 3].map((n) => make('span', {}, n || begins ? duration(Math.round(begins + this.nanos * n / 4)) : '0'));
       const axis = make('div', { class: 'line axis', 'aria-hidden': 'true' }, make('span'), make('span', { class: 'quarters' }, ...quarters), make('span'));
       this.chunks = [];
       for (let from = 0; from < rows.length; from += CHUNK) {
@@ -147,9 +149,10 @@
         this.chunks.push({ part, ...later(part.length * ROW, (block) => block.append(...part.map((row) => this.row(row)))) });
       }
       const foldable = this.rows.some((row) => row.parent);
-      const tools = foldable && make('p', { class: 'tools' },
-        make('button', { onclick: () => { this.rows.forEach((row) => row.parent && this.folded.add(row.id)); this.draw(); } }, 'Collapse all'),
-        make('button', { onclick: () => { this.folded.clear(); this.draw(); } }, 'Expand all'));
+      const tools = (foldable || this.zoomed) && make('p', { class: 'tools' },
+        foldable ? make('button', { onclick: () => { this.rows.forEach((row) => row.parent && this.folded.add(row.id)); this.draw(); } }, 'Collapse all') : null,
+        foldable ? make('button', { onclick: () => { this.folded.clear(); this.draw(); } }, 'Expand all') : null,
+        this.zoomed ? make('button', { onclick: () => this.zoom(null) }, 'Whole trace') : null);
       const more = this.truncated && make('p', { class: 'dim' }, 'There are more rows than this page shows.');
       const focused = this.body.contains(document.activeElement) && document.activeElement.closest('.row')?.id;
       // What is seen first is there at once.
@@ -168,6 +171,17 @@
     /** Where on the track, in percent. */
     place(at) {
       return (at - this.from) / this.nanos * 100;
+    }
+
+    /** Makes a row as wide as the track, with a little around it; or nothing. */
+    zoom(row) {
+      const around = row ? Math.max(500, row.span.nanos * 0.05) : 0;
+      this.zoomed = row ? { row: row.id, from: row.at - around, nanos: row.span.nanos + 2 * around } : null;
+      this.draw();
+      if (row) {
+        this.drawChunkOf((other) => other === row);
+        document.getElementById(anchor(this, row))?.scrollIntoView({ block: 'nearest' });
+      }
     }
 
     browserRow(asked) {
@@ -192,8 +206,9 @@
       if (row.depth > INDENTS) what.append(make('span', { class: 'level', title: `level ${row.depth}` }, `↳${row.depth}`));
       const track = make('span', { class: 'track', 'aria-hidden': 'true' });
       const bar = make('span', { class: span ? 'bar' : 'dot' });
-      const width = span ? Math.max(0.4, Math.min(100, span.nanos / this.nanos * 100)) : 0;
-      bar.style.left = `${Math.min(this.place(row.at), 100 - width)}%`;
+      const width = span ? Math.max(0.4, span.nanos / this.nanos * 100) : 0;
+      // What ends with the track can still be seen; zoomed in, it may be beyond.
+      bar.style.left = `${this.zoomed ? this.place(row.at) : Math.min(this.place(row.at), 100 - Math.min(100, width))}%`;
       if (span) bar.style.width = `${width}%`;
       track.append(bar);
       if (span) {
@@ -240,6 +255,7 @@
         const link = `${location.origin}${location.pathname}${location.search}#${element.id.slice(this.prefix.length)}`;
         details.replaceChildren(
           make('p', { class: 'tools' },
+            row.span?.nanos ? make('button', { onclick: () => this.zoom(this.zoomed?.row === row.id ? null : row) }, this.zoomed?.row === row.id ? 'Zoom out' : 'Zoom to this span') : null,
             make('button', { 'data-copy': link }, 'Copy link'),
             make('button', { 'data-copy': JSON.stringify(known, null, 2) }, 'Copy as JSON')),
           ...groups(known));

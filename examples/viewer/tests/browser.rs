@@ -174,6 +174,26 @@ fn details_show_all_that_is_known_and_can_be_linked_to() {
 }
 
 #[test]
+fn a_waterfall_zooms_to_a_span_and_back() {
+    let (viewer, driver) = (Viewer::start(), Driver::start());
+    viewer.post(
+        (0..40).map(|n| span("zoomed", 0, n, n.checked_sub(1), &format!("step {n}"))).collect(),
+    );
+    let browser = driver.browser();
+    browser.goto(&format!("{}/sessions/zoomed#span-{}-{:016x}", viewer.url, trace_id(0), 21));
+    let width = "const row = document.getElementById(given[0]);
+        return row.querySelector('.bar').getBoundingClientRect().width / row.querySelector('.track').getBoundingClientRect().width";
+    let part = |browser: &Browser| {
+        let id = format!("span-{}-{:016x}", trace_id(0), 21);
+        browser.script(width, vec![json!(id)]).as_f64().unwrap()
+    };
+    browser.click("button", "Zoom to this span");
+    assert!(part(&browser) > 0.8, "{}", part(&browser));
+    browser.click("button", "Zoom out");
+    assert!(part(&browser) < 0.1, "{}", part(&browser));
+}
+
+#[test]
 fn a_text_is_found_in_a_trace_that_was_closed() {
     let (viewer, driver) = (Viewer::start(), Driver::start());
     let mut spans: Vec<_> = (0..100).map(|trace| span("s", trace, 0, None, "plain")).collect();
