@@ -8,6 +8,7 @@ mod ingest;
 mod model;
 mod pages;
 mod problem;
+mod reader;
 mod recording;
 mod replay_script;
 mod serve;

@@ -14,6 +14,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
+use crate::reader::Patient;
+
 /// More than this many at once wait to be accepted.
 const CONNECTIONS: usize = 512;
 
@@ -26,6 +28,8 @@ pub struct Patience {
     pub body: Duration,
     /// From the end of a head until the answer begins.
     pub request: Duration,
+    /// For the client to take some more of the answer.
+    pub answer: Duration,
 }
 
 impl Default for Patience {
@@ -34,6 +38,7 @@ impl Default for Patience {
             head: Duration::from_secs(10),
             body: Duration::from_secs(10),
             request: Duration::from_secs(60),
+            answer: Duration::from_secs(30),
         }
     }
 }
@@ -75,7 +80,10 @@ pub async fn serve(
             },
             () = &mut stop => break,
         };
-        let connection = open.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
+        let connection = open.watch(http.serve_connection(
+            TokioIo::new(Patient::new(stream, patience.answer)),
+            service.clone(),
+        ));
         tokio::spawn(async move {
             let _place = place;
             // The client went away, or took too long: there is nobody to tell.

@@ -259,6 +259,7 @@ async fn who_is_slow_is_not_waited_for() {
         head: Duration::from_millis(200),
         body: Duration::from_millis(200),
         request: PATIENCE,
+        answer: PATIENCE,
     };
     tokio::spawn(viewer::serve(listener, app, patience, std::future::pending()));
 
