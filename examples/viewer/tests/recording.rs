@@ -142,6 +142,8 @@ fn what_happens_in_a_page_is_recorded() {
         "bad.click(); qorrelate.addError(new TypeError('own')); qorrelate.addError('a text'); \
          const script = document.createElement('script'); \
          script.textContent = 'Promise.reject(new Error(\"late\"))'; document.body.append(script)",
+        "const image = new Image(); image.src = '/picture?token=12345'; await new Promise((done) => { \
+             image.onload = () => { const until = performance.now() + 100; while (performance.now() < until); done() }; })",
         "const until = performance.now() + 150; \
          const box = document.body.appendChild(document.createElement('div')); \
          requestAnimationFrame(function thrash() { \
@@ -184,9 +186,12 @@ fn what_happens_in_a_page_is_recorded() {
     site.note("error", |n| n["kind"] == "reported" && n["message"] == "TypeError: own");
     site.note("error", |n| n["kind"] == "reported" && n["message"] == "a text");
     site.note("error", |n| n["kind"] == "rejection" && n["message"] == "Error: late");
-    let long = site.note("long-frame", |n| n["duration"].as_f64().unwrap() > 100.);
-    assert!(long["layout"].as_f64().unwrap() > 1., "{long}");
+    let long = site.note("long-frame", |n| n["layout"].as_f64().unwrap() > 1.);
+    assert!(long["duration"].as_f64().unwrap() > 100., "{long}");
     assert!(long["scripts"][0]["forcedLayout"].as_f64().unwrap() > 1., "{long}");
+    let slow = site.note("long-frame", |n| n.to_string().contains("IMG["));
+    let invoker = slow["scripts"][0]["invoker"].as_str().unwrap();
+    assert!(invoker.ends_with("/picture?token=\"].onload"), "{invoker}");
     let frames = site.note("frames", |_| true);
     assert!((1..=240).contains(&frames["fps"].as_u64().unwrap()), "{frames}");
     site.note("vital", |n| n["name"] == "FCP" && n["value"].as_f64().unwrap() > 0.);

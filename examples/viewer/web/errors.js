@@ -1,5 +1,5 @@
 // What went wrong in the page, by its own account.
-import { bare, bareText } from './clean.js';
+import { bareText } from './clean.js';
 import { end, listen, watch } from './quietly.js';
 import { keepSession, note } from './record.js';
 import { mode } from './tag.js';
@@ -22,7 +22,7 @@ function stackOf(error) {
   const { message, stack } = /** @type {any} */ (error ?? {});
   if (typeof stack != 'string') return;
   const frames = stack.replace(String(message), '').split('\n').filter((line) => /^\s*at |@.*:\d/.test(line));
-  return frames.join('\n').replace(/\b(?:https?|blob|file):[^\s)]+?(?=(:\d+){1,2}\)?$)/gm, (url) => bare(url)).slice(0, LONGEST_STACK);
+  return frames.join('\n').replace(/[?#][^\s)]*?(?=(:\d+){1,2}\)?$)/gm, '').slice(0, LONGEST_STACK);
 }
 
 /**

@@ -73,10 +73,12 @@ function remember(field, isPrivate) {
  * @param {boolean} [everything] also what is in fields that are masked only by the mode
  */
 export function withoutFilledIn(text, everything) {
-  for (const [value, isPrivate] of filledIn.values()) {
+  for (const [field, [known, isPrivate]] of filledIn) {
     if (!isPrivate && !everything) continue;
-    for (const form of [value, encodeURIComponent(value)])
-      if (text.includes(form)) text = text.replaceAll(form, blank(form));
+    // rrweb does not tell of another value that looks the same once it is masked.
+    for (const value of new Set([known, field.value]))
+      for (const form of [value, encodeURIComponent(value)])
+        if (form.length > 3 && text.includes(form)) text = text.replaceAll(form, blank(form));
   }
   return text;
 }
@@ -146,7 +148,9 @@ function attribute(element, tag, name, value, nature, isStrict) {
   if (URLS.test(name)) return /^(a|area|form|base|link|iframe)$/.test(tag) ? bare(value) : bareImage(value);
   if (TEXTS.test(name)) return shown(value, nature);
   // The page's own. A stylesheet may ask for a state, which is a word.
-  const isOwn = /^data-|[:.@_]/.test(name) || tag.includes('-') || (name.includes('-') && !/^aria-/.test(name) && !element.ownerSVGElement);
+  const isOwn = /^data-|[:.@_]/.test(name) || tag.includes('-') ||
+    (name.includes('-') && !/^aria-/.test(name) && !element.ownerSVGElement) ||
+    (name == 'value' && /^(button|data|param)$/.test(tag));
   const isKnown = /^(class|id|slot|role|rr_.*|accept-charset|http-equiv|xml.*)$/.test(name);
   if (name == 'aria-valuenow' && mode != 'mask-sensitive') return stars(value);
   if (isOwn && !isKnown && (isStrict || !/^([a-z]+(-[a-z]+)*|\d{1,3})$/.test(value) || value.length > 24)) return stars(value);
@@ -173,7 +177,10 @@ function tree(node, outer) {
 
 /** @param {any} live @param {string} text @param {number} nature */
 function textOf(live, text, nature) {
-  if (live && live.parentNode?.localName == 'style') return bareCss(text, !!(nature & PRIVATE || mode == 'mask-all'));
+  const place = live?.parentNode?.localName;
+  // No replay shows it.
+  if (place == 'title' && !live.parentNode.ownerSVGElement) return '';
+  if (place == 'style') return bareCss(text, !!(nature & PRIVATE || mode == 'mask-all'));
   return shown(text, nature);
 }
 

@@ -10,7 +10,7 @@ const FRAMES = 5;
 const LONGEST = 500;
 /** As frames are asked for, it costs something: seldom while the page is smooth, once a second otherwise. */
 const SMOOTH = 50;
-const PAUSES = [1_000, 4_000];
+const PAUSES = [1_000, 10_000];
 
 const round = (/** @type {number} */ ms) => Math.round(ms * 10) / 10;
 
@@ -40,6 +40,10 @@ export function isBusy() {
   requestAnimationFrame(frame);
 }
 
+/** It may be a script, or an element by its address: `IMG[src="…"].onload`. @param {string} invoker */
+const invokerOf = (invoker) =>
+  (/^[a-z]+:/i.test(invoker) ? bare(invoker) : invoker.replace(/(?<=\[src="?)[^"\]]*/, (url) => bare(url))).slice(0, 200);
+
 export function start() {
   for (const on of [onCLS, onFCP, onINP, onLCP, onTTFB])
     quietly(/** @type {(tell: (metric: import('web-vitals').Metric) => void) => void} */ (on), ({ name, value }) => note('vital', { name, value: Math.round(value * 1_000) / 1_000 }));
@@ -53,7 +57,7 @@ export function start() {
       layout: round(forced + (styleAndLayoutStart ? end - styleAndLayoutStart : 0)),
       scripts: [...scripts].sort((a, b) => b.duration - a.duration).slice(0, MOST_SCRIPTS).map((script) => ({
         source: bare(script.sourceURL) + (script.sourceFunctionName ? ` ${script.sourceFunctionName}` : ''),
-        invoker: /^[a-z]+:/.test(script.invoker) ? bare(script.invoker) : script.invoker.slice(0, 100),
+        invoker: invokerOf(script.invoker),
         duration: round(script.duration),
         forcedLayout: round(script.forcedStyleAndLayoutDuration),
       })),

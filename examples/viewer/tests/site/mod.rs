@@ -18,6 +18,7 @@ use qorrelate_test_browser::{Browser, eventually};
 use serde_json::{Value, json};
 
 const SCRIPT: &str = include_str!(concat!(env!("OUT_DIR"), "/replay.js"));
+const PICTURE: &str = "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>";
 /// What the site's API says of the trace of each request.
 pub(crate) const TRACE: &str = "0123456789abcdef0123456789abcdef";
 
@@ -64,6 +65,7 @@ impl Site {
             .route("/replay.js", get(|| async { ([(CONTENT_TYPE, "text/javascript")], SCRIPT) }))
             .route("/v1/replay", post(take))
             .route("/api/{what}", any(answer))
+            .route("/picture", get(|| async { ([(CONTENT_TYPE, "image/svg+xml")], PICTURE) }))
             .route("/frame", get(|| async { Html("<!doctype html><body>") }))
             .fallback(page)
             .with_state(Arc::clone(&shared));
