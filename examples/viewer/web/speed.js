@@ -42,7 +42,7 @@ export function isBusy() {
 
 /** It may be a script, or an element by its address: `IMG[src="…"].onload`. @param {string} invoker */
 const invokerOf = (invoker) =>
-  (/^[a-z]+:/i.test(invoker) ? bare(invoker) : invoker.replace(/(?<=\[src="?)[^"\]]*/, (url) => bare(url))).slice(0, 200);
+  (/^[a-z]+:/i.test(invoker) ? bare(invoker) : invoker.replace(/(?<=\[src="?)[^"\]]+/, (url) => bare(url))).slice(0, 200);
 
 export function start() {
   for (const on of [onCLS, onFCP, onINP, onLCP, onTTFB])
