@@ -22,6 +22,8 @@
   /** A tab that sent something this lately is still being recorded. */
   const RECENT_MS = 30_000;
   const REPEATED_MS = 500;
+  /** The same request within this long was sent twice. */
+  const TWICE_MS = 1_000;
   const STEP_MS = 5_000;
 
   /** Longer than a page goes on after the next one began. */
@@ -470,15 +472,36 @@
         body.append(make('p', { class: 'dim' }, 'It is not kept any more.'));
       }
     }
-    if (!traceId) return;
-    const known = viewer.session.traces.get(traceId);
-    if (!known) {
-      body.append(make('p', { class: 'dim' }, `Nothing of trace ${traceId} has arrived: it may be on its way, or not sampled.`));
-      return;
+    const twin = row.tag === 'request' && twinOf(moment);
+    if (twin) {
+      const both = [moment.seen.payload, twin.seen.payload].sort((a, b) => a.start - b.start);
+      body.append(make('h3', {}, `Sent twice, ${round(both[1].start - both[0].start)} apart`),
+        make('div', { class: 'pair' }, ...both.map((request) => make('div', { class: 'side' },
+          make('p', {}, `${axis.clock(request.start - tab.facts.started)} ${request.method} ${shortUrl(request.url)} `,
+            make('span', { class: `chip ${request.status === 0 || request.status >= 500 ? 'bad' : ''}` }, String(request.status || 'failed'))),
+          ...waterfall(request.traceId)))));
+    } else {
+      body.append(...waterfall(traceId));
     }
-    const waterfall = new viewer.session.Trace(known.summary, 'picked-');
-    body.append(waterfall.element);
-    await waterfall.setOpen(true);
+  }
+
+  /** What servers did for a request. */
+  function waterfall(traceId) {
+    if (!traceId) return [];
+    const known = viewer.session.traces.get(traceId);
+    if (!known) return [make('p', { class: 'dim' }, `Nothing of trace ${traceId} has arrived: it may be on its way, or not sampled.`)];
+    const trace = new viewer.session.Trace(known.summary, 'picked-');
+    trace.setOpen(true);
+    return [trace.element];
+  }
+
+  /** The same request, sent again at about the same time. */
+  function twinOf(moment) {
+    const { method, url, start } = moment.seen.payload;
+    return tab.moments
+      .filter((other) => other !== moment && other.seen.tag === 'request' && other.seen.payload.method === method
+        && other.seen.payload.url === url && Math.abs(other.seen.payload.start - start) <= TWICE_MS)
+      .sort((a, b) => Math.abs(a.seen.payload.start - start) - Math.abs(b.seen.payload.start - start))[0];
   }
 
   /** A trace that a link leads to, as soon as it is there. */

@@ -305,6 +305,35 @@ fn what_is_still_being_recorded_grows() {
 }
 
 #[test]
+fn a_request_that_was_sent_twice_is_shown_beside_itself() {
+    let (viewer, driver) = (Viewer::start(&[]), Driver::start());
+    let sent = now();
+    let request = |start: f64, status: u16, trace: &str| {
+        let payload = json!({"method": "POST", "url": "http://127.0.0.1:3000/orders", "kind": "fetch", "start": start,
+                             "end": start + 200.0, "status": status, "traceId": trace.repeat(32)});
+        moment("request", start + 200.0, payload)
+    };
+    let events = [request(sent - 900.0, 200, "a"), request(sent - 813.0, 500, "b")];
+    viewer.record(&batch("twice", 0, sent, json!(events)));
+    let span = |trace: &str, start: f64| {
+        json!({
+            "traceId": trace.repeat(32), "spanId": "cd".repeat(8), "name": format!("order {trace}"), "kind": 2,
+            "startTimeUnixNano": format!("{:.0}", (start + 20.0) * 1e6), "endTimeUnixNano": format!("{:.0}", (start + 190.0) * 1e6),
+            "attributes": [{"key": "session.id", "value": {"stringValue": "twice"}}],
+        })
+    };
+    let spans = [span("a", sent - 900.0), span("b", sent - 813.0)];
+    viewer.spans(&json!([{"scopeSpans": [{"spans": spans}]}]));
+    let watcher = driver.browser();
+    watcher.goto(&viewer.url("/sessions/twice"));
+    watcher.text("button", |text| text == "Traces 2");
+    watcher.script("document.querySelector('.moment[data-tag=request] a').click()", vec![]);
+    watcher.text("#picked h3", |text| text == "Sent twice, 87 ms apart");
+    watcher.text("#picked .side:first-child .row .name", |text| text == "order a");
+    watcher.text("#picked .side:last-child .row .name", |text| text == "order b");
+}
+
+#[test]
 fn a_gap_and_a_recording_without_a_picture_are_said() {
     let (viewer, driver) = (Viewer::start(&[]), Driver::start());
     let sent = now();
