@@ -22,6 +22,7 @@
   /** A tab that sent something this lately is still being recorded. */
   const RECENT_MS = 30_000;
   const REPEATED_MS = 500;
+  const SLOW_FRAME_MS = 100;
   /** The same request within this long was sent twice. */
   const TWICE_MS = 1_000;
   const STEP_MS = 5_000;
@@ -407,7 +408,7 @@
     invalid: (p) => ({ kind: 'invalid', text: `${p.message} (${p.what})`, level: 'warn', chip: 'validation' }),
     toast: (p, moment) => ({ at: moment.at - p.shown, kind: 'message', text: p.text, level: 'warn', chip: `gone after ${round(p.shown)}` }),
     vital: (p) => ({ kind: 'vital', text: `${p.name} ${p.name === 'CLS' ? p.value.toFixed(3) : round(p.value)}` }),
-    'long-frame': (p) => ({ kind: 'frame', text: [`took ${round(p.duration)}`, p.layout >= 1 ? `${round(p.layout)} of it style and layout` : '', p.scripts[0] ? p.scripts[0].source.replace(/^\S*\//, '') || p.scripts[0].invoker : ''].filter(Boolean).join(', '), level: p.duration >= 100 ? 'warn' : undefined, chip: p.duration >= 100 ? 'slow' : undefined }),
+    'long-frame': (p) => ({ kind: 'frame', everywhere: p.duration >= SLOW_FRAME_MS, text: [`took ${round(p.duration)}`, p.layout >= 1 ? `${round(p.layout)} of it style and layout` : '', p.scripts[0] ? p.scripts[0].source.replace(/^\S*\//, '') || p.scripts[0].invoker : ''].filter(Boolean).join(', '), level: p.duration >= SLOW_FRAME_MS ? 'warn' : undefined, chip: p.duration >= SLOW_FRAME_MS ? 'slow' : undefined }),
     kept: () => ({ kind: 'kept', text: 'the backend keeps this session' }),
     gap: (p) => ({ kind: 'gap', text: `${p.batches} parts were given up by the page`, level: 'warn' }),
   };
