@@ -43,6 +43,10 @@ fn bundle(out: &Path) -> Result<(), BundleError> {
     let web = out.join("web");
     copy("web", &web)?;
     copy(FROM_THE_LIBRARY, &web.join("library"))?;
+    // Whatever the library's script can't do in a page, the rest goes on.
+    let session = web.join("library/qorrelate.js");
+    let told = "catch (error) { window.console?.error?.('Qorrelate:', error); }";
+    write(&session, &format!("try {{\n{}\n}} {told}\n", read(&session)?))?;
     // The formula is published as a plain function.
     let formula = web.join("library/is-sampled.js");
     write(&formula, &(read(&formula)? + "\nexport { isSampled };\n"))?;

@@ -9,6 +9,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 const SCRIPT: &str = include_str!(concat!(env!("OUT_DIR"), "/replay.js"));
@@ -25,7 +26,9 @@ pub(crate) const fn why_unavailable() -> Option<&'static str> {
 
 /// The script, for pages of any origin.
 pub(crate) fn routes() -> Router {
-    Router::new().route("/replay.js", get(script)).layer(CompressionLayer::new())
+    Router::new()
+        .route("/replay.js", get(script))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Best))
 }
 
 async fn script(asked: HeaderMap) -> Response {

@@ -487,6 +487,10 @@ fn a_page_is_recorded_once() {
     );
 }
 
+const WATCHED: &str = "window.seen = [];
+    addEventListener('error', (event) => seen.push(event.message));
+    addEventListener('unhandledrejection', (event) => seen.push(String(event.reason)));";
+
 /// What can be missing, or broken, before the script runs.
 const BROKEN: [&str; 12] = [
     "delete window.fetch; window.fetch = undefined",
@@ -506,9 +510,6 @@ const BROKEN: [&str; 12] = [
 #[test]
 fn whatever_breaks_the_page_goes_on() {
     const PAGE: &str = "<button id=go>Go</button><p id=out></p><script>
-        window.seen = [];
-        addEventListener('error', (event) => seen.push(event.message));
-        addEventListener('unhandledrejection', (event) => seen.push(String(event.reason)));
         go.onclick = () => { out.textContent = 'done'; history.replaceState?.({}, '', '/there'); };
         go.click();
     </script>";
@@ -516,7 +517,7 @@ fn whatever_breaks_the_page_goes_on() {
     for broken in BROKEN {
         let browser = driver.browser();
         let before = site.posts().len();
-        site.open_at(&browser, "/", &format!("<script>{broken}</script>"), "", PAGE);
+        site.open_at(&browser, "/", &format!("<script>{WATCHED} {broken}</script>"), "", PAGE);
         browser.text("#out", |text| text == "done");
         run(
             &browser,

@@ -2,15 +2,16 @@
 import { readFile } from 'node:fs/promises';
 import { build } from 'esbuild';
 
-/** What rrweb is never asked for: canvases, frames of other origins, images and fonts as data. A fifth of it. */
+/** What rrweb is never asked for: canvases, frames of other origins, images and fonts as data, and custom elements. A fifth of it. */
 const UNUSED = [
-  [/^const jsContent = [^]*?^class CanvasManager \{[^]*?^\}/m,
+  [/^const jsContent = [^]*?^class CanvasManager \{[^]*?^\}$/m,
     'class CanvasManager { reset() {} freeze() {} unfreeze() {} lock() {} unlock() {} }'],
-  [/^class CrossOriginIframeMirror \{[^]*?^\}/m, 'class CrossOriginIframeMirror { reset() {} }'],
-  [/^  handleMessage\(message\) \{[^]*?^\}/m, '  handleMessage() {}\n}'],
-  [/^function initFontObserver\([^]*?^\}/m, 'const initFontObserver = () => () => {};'],
-  [/^class BaseRRNode \{[^]*?^\}/m, 'class BaseRRNode {}'],
-  [/^function is2DCanvasBlank\([^]*?^\}/m, ''],
+  [/^class CrossOriginIframeMirror \{[^]*?^\}$/m, 'class CrossOriginIframeMirror { reset() {} }'],
+  [/^  handleMessage\(message\) \{[^]*?^\}$/m, '  handleMessage() {}\n}'],
+  [/^function initFontObserver\([^]*?^\}$/m, 'const initFontObserver = () => () => {};'],
+  [/^function initCustomElementObserver\([^]*?^\}$/m, 'const initCustomElementObserver = () => () => {};'],
+  [/^class BaseRRNode \{[^]*?^\}$/m, 'class BaseRRNode {}'],
+  [/^function is2DCanvasBlank\([^]*?^\}$/m, ''],
   [/^  if \(tagName === "canvas" && recordCanvas\) \{[^]*?^  \}/m, ''],
   [/^  if \(tagName === "img" && inlineImages\) \{[^]*?^  \}/m, ''],
 ];

@@ -23,7 +23,9 @@ export function start() {
     // A click on an icon is one on its button.
     const element = target.closest('button, a, label, summary, input, select, textarea, [role=button], [role=link]') ?? target;
     const [at, time] = [performance.now(), Date.now()];
-    const click = { what: nameOf(element), x: Math.round(event.clientX), y: Math.round(event.clientY) };
+    const what = nameOf(element);
+    if (!what) return;
+    const click = { what, x: Math.round(event.clientX), y: Math.round(event.clientY) };
     const canBeDead = !target.closest(OWN_EFFECT);
     const { href } = location;
     const finish = (/** @type {boolean} */ isOver) => {
@@ -38,10 +40,12 @@ export function start() {
   listen(window, 'pagehide', () => waiting.forEach((finish) => finish()));
 
   listen(document, 'invalid', ({ target }) => {
+    const what = nameOf(target);
+    if (!what) return;
     const { validity, validationMessage } = target;
     // Other messages of a browser tell what was filled in: "'abc' is missing an '@'".
     const isPlain = isShown(target) || validity.valueMissing || validity.customError;
     const rule = Object.keys(ValidityState.prototype).find((rule) => rule != 'valid' && validity[rule]);
-    note('invalid', { what: nameOf(target), message: isPlain ? validationMessage : rule ?? 'invalid' });
+    note('invalid', { what, message: isPlain ? validationMessage : rule ?? 'invalid' });
   });
 }

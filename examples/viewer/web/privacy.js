@@ -28,6 +28,7 @@ const isSensitive = ({ type, autocomplete, name, id }) =>
 /** @param {any} node */
 function own(node) {
   let nature = knownPrivate.has(node) ? PRIVATE : 0;
+  if (node.designMode == 'on') nature |= TYPED;
   if (node.nodeType != 1) return nature;
   if (node.classList.contains(BLOCK)) nature |= BLOCKED;
   if (node.hasAttribute('data-private') || node.localName == 'noscript') nature |= PRIVATE;
@@ -37,7 +38,7 @@ function own(node) {
     if (tagName != 'INPUT') nature |= TYPED;
   }
   const editable = node.getAttribute('contenteditable');
-  if (tagName == 'DATALIST' || (editable != null && editable != 'false')) nature |= TYPED;
+  if (tagName == 'DATALIST' || node.role == 'textbox' || (editable != null && editable != 'false')) nature |= TYPED;
   if (nature & PRIVATE) knownPrivate.add(node);
   return nature;
 }
@@ -145,7 +146,7 @@ function attribute(element, tag, name, value, nature, isStrict) {
   if (nature & PRIVATE) return LOOKS.test(name) ? value : URLS.test(name) || /srcset/i.test(name) ? undefined : stars(value);
   if (tag == 'meta' && name == 'content') return /^(viewport|color-scheme|theme-color)$/.test(element.name) ? value : '';
   if (/srcset/i.test(name)) return bareSet(value);
-  if (URLS.test(name)) return /^(a|area|form|base|link|iframe)$/.test(tag) ? bare(value) : bareImage(value);
+  if (URLS.test(name)) return withoutFilledIn(/^(a|area|form|base|link|iframe)$/.test(tag) ? bare(value) : bareImage(value));
   if (TEXTS.test(name)) return shown(value, nature);
   // The page's own. A stylesheet may ask for a state, which is a word.
   const isOwn = /^data-|[:.@_]/.test(name) || tag.includes('-') ||
@@ -209,6 +210,13 @@ function mutation(data) {
   return data.adds.length || data.texts.length || data.attributes.length || data.removes.length;
 }
 
+/** Where the pointer was, but in what is blocked: it may be a keypad. @param {any} data of moves; changed */
+function pointer(data) {
+  // rrweb knows nothing that is inside of it.
+  data.positions = data.positions.filter((/** @type {{ id: number }} */ { id }) => id > 0 && !(natureOf(record.mirror.getNode(id)) & BLOCKED));
+  return !!data.positions.length;
+}
+
 /** @param {any} data of an input; changed */
 function input(data) {
   const field = /** @type {any} */ (record.mirror.getNode(data.id));
@@ -237,11 +245,12 @@ function sheet(value, withoutTexts) {
  */
 export function mask(event) {
   const { type, data } = event;
-  if (type == 4) data.href = bare(data.href);
+  if (type == 4) data.href = withoutFilledIn(bare(data.href));
   if (type == 2) tree(data.node, 0);
   if (type != 3) return true;
   switch (data.source) {
     case 0: return !!mutation(data);
+    case 1: case 6: case 12: return pointer(data);
     case 5: return input(data);
     case 8: case 13: case 15: sheet(data, mode == 'mask-all'); return true;
     default: return true;
@@ -267,13 +276,13 @@ export function readable(element, longest = 60) {
 }
 
 /**
- * What an element is called.
+ * What an element is called: nothing if it is blocked.
  *
  * @param {any} element
  */
 export function nameOf(element) {
   const nature = natureOf(element);
-  if (nature & BLOCKED) return 'something hidden';
+  if (nature & BLOCKED) return;
   const { localName, type } = element;
   const kind = /** @type {Record<string, string>} */ ({ a: 'link', select: 'list', textarea: 'field', summary: 'button' })[localName] ??
     (localName != 'input' ? element.getAttribute('role') ?? localName

@@ -14,11 +14,12 @@ const CUSTOM = 5;
 const CHECKED = 2_000;
 /** Pointer, clicks, touch, dragging: somebody is there. */
 const BY_HAND = [1, 2, 6, 12];
-/** A page that reports all the time is not read to the end anyway: so many in ten seconds. */
-const MOST_NOTES = 100;
+/** A page that reports all the time is not read to the end anyway: so many of a kind in ten seconds. */
+const MOST_NOTES = 300;
 
 let session = '';
 let isHolding = false;
+let isKept = false;
 /** Each but the first begins with a snapshot. @type {object[][]} */
 let held = [[]];
 let isRecording = false;
@@ -87,6 +88,7 @@ function checkSession() {
 function begin(id) {
   const isFirst = !session;
   session = id;
+  isKept = false;
   turnTo(id);
   isHolding = !isSampled(id, ratio) && remembered() != id;
   if (!isFirst) {
@@ -96,13 +98,14 @@ function begin(id) {
   } else if (!isHolding) release();
 }
 
+const sleeps = () => (isAsleep ||= Date.now() - lastUse > idle);
+
 /** @param {any} event of rrweb */
 function take(event) {
   // rrweb tells of a snapshot in two events.
   if (event.type == 4) isRecording = true;
   if (event.type == 3 && BY_HAND.includes(event.data.source) && !isAsleep) lastUse = Date.now();
-  if (Date.now() - lastUse > idle) isAsleep = true;
-  if (isAsleep || end.signal.aborted || !mask(event)) return;
+  if (end.signal.aborted || sleeps() || !mask(event)) return;
   const { data } = event;
   if (data.x % 1) data.x = Math.round(data.x);
   if (data.y % 1) data.y = Math.round(data.y);
@@ -115,14 +118,27 @@ function keep(event) {
   if (session && !isHolding) return push(event);
   if (event.type == 4) held = [held[held.length - 1], []];
   held[held.length - 1].push(event);
-  if (event.type == 3 && held.length > 1) {
+  if (event.type == 3 || event.type == CUSTOM) rotate(event);
+}
+
+/** @param {any} event the latest */
+function rotate(event) {
+  if (held.length > 1) {
     const { length, 0: { timestamp } } = /** @type {any[]} */ (held[1]);
     if (length > HELD_EVENTS || event.timestamp - timestamp > HELD_TIME) snapshotSoon();
   }
 }
 
-/** From now on, this session is sent: also what was held of it. */
-export function keepSession() {
+/**
+ * From now on, this session is sent: also what was held of it.
+ *
+ * @param {boolean} [byBackend] it says that it keeps the session
+ */
+export function keepSession(byBackend) {
+  if (byBackend && !isKept) {
+    isKept = true;
+    note('kept', {});
+  }
   if (!isHolding) return;
   remember(session);
   release();
@@ -152,7 +168,8 @@ function snapshotSoon() {
   });
 }
 
-let notes = 0;
+/** @type {Record<string, number>} */
+let notes = {};
 let notesSince = 0;
 
 /**
@@ -163,9 +180,10 @@ let notesSince = 0;
  * @param {number} [timestamp] when it happened, or ended: ms since the epoch
  */
 export function note(tag, payload, timestamp = Date.now()) {
-  if (end.signal.aborted || isAsleep) return;
-  if (timestamp - notesSince > 10_000) [notes, notesSince] = [0, timestamp];
-  if (++notes > MOST_NOTES) return;
+  if (end.signal.aborted || sleeps()) return;
+  if (timestamp - notesSince > 10_000) [notes, notesSince] = [{}, timestamp];
+  notes[tag] = (notes[tag] ?? 0) + 1;
+  if (notes[tag] > MOST_NOTES) return;
   for (const [name, value] of Object.entries(payload))
     if (typeof value == 'string') payload[name] = withoutFilledIn(value, mode != 'mask-sensitive');
   keep({ type: CUSTOM, data: { tag, payload }, timestamp });

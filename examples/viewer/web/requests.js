@@ -28,7 +28,6 @@ export const tellOfRequests = (tell) => { onRequest = tell; };
 
 /** What waits to be recorded. @type {Map<Seen, string>} */
 const waiting = new Map();
-let wasKept = false;
 
 /** @param {any} body */
 function sizeOf(body) {
@@ -52,11 +51,9 @@ function answered(seen, url, status, header) {
   waiting.set(seen, url);
   setTimeout(() => quietly(finish, seen), PATIENCE);
   const isKept = header(keptHeader) != null;
-  if (isKept && !wasKept) note('kept', {});
-  if (isKept) wasKept = true;
   if (isKept || status >= 500) {
     finish(seen);
-    keepSession();
+    keepSession(isKept);
   }
 }
 

@@ -14,7 +14,9 @@ const LONGEST_BACK_OFF = 60_000;
 
 /** @typedef {{ session: string, sequence: number, events: string }} Batch */
 
-const tab = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => (byte + 256).toString(16).slice(1)).join('');
+const hex = (/** @type {number} */ byte) => (byte + 256).toString(16).slice(1);
+const bytesOfTab = new Uint8Array(8);
+const tab = Array.from(quietly(() => crypto.getRandomValues(bytesOfTab)) ?? bytesOfTab.map(() => Math.random() * 256), hex).join('');
 let session = '';
 let sequence = 0;
 let dropped = 0;
@@ -62,7 +64,7 @@ export function push(event) {
 
 export function flush() {
   cut();
-  quietly(pump);
+  pump();
 }
 
 /** Makes a batch of what waits. @param {number} [most] characters of each */
@@ -133,6 +135,15 @@ async function gzip(text) {
 async function pump() {
   if (isSending || refused) return;
   isSending = true;
+  try {
+    await sendAll();
+  } catch {
+    counts.failures++;
+  }
+  isSending = false;
+}
+
+async function sendAll() {
   for (let tries = 0; batches.length && !refused; ) {
     const { status, after } = await attempt(batches[0]);
     if (status >= 200 && status < 300) {
@@ -152,7 +163,6 @@ async function pump() {
       await new Promise((done) => { setTimeout(wake = () => done(0), Math.max(backOff, after * 1_000)); });
     }
   }
-  isSending = false;
 }
 
 /** @param {Batch} batch */
@@ -173,7 +183,7 @@ function refuse() {
   refused = true;
   batches.length = 0;
   events = [];
-  window.console.info(`Qorrelate: ${endpoint} takes no recording of "${organisation}" from ${location.origin}.`);
+  window.console?.info?.(`Qorrelate: ${endpoint} takes no recording of "${organisation}" from ${location.origin}.`);
   end.abort();
 }
 

@@ -1,4 +1,5 @@
 // What the page says in the script's tag: docs/replay.md.
+import { quietly } from './quietly.js';
 
 const tag = /** @type {HTMLScriptElement | null} */ (document.currentScript);
 const said = tag?.dataset ?? {};
@@ -20,8 +21,10 @@ export const mode = /** @type {Mode} */ (
 /** The share of sessions that are sent from the start. */
 export const ratio = said.sample == null ? 1 : Number(said.sample);
 
+const beside = tag?.src || location.href;
+
 /** Where to: beside the script, unless the tag says otherwise. */
-export const endpoint = new URL(said.endpoint ?? 'v1/replay', tag?.src || location.href).href;
+export const endpoint = quietly(() => new URL(said.endpoint || 'v1/replay', beside).href) ?? '/v1/replay';
 
 /** On a response to a session that the backend keeps. */
 export const keptHeader = said.keptHeader ?? 'X-Session-Kept';
