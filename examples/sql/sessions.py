@@ -1,49 +1,58 @@
-"""Runs the queries of this folder over the files that the Collector wrote.
+"""Runs the queries of this folder, on ClickHouse or on files.
 
-    target/sql/bin/python examples/sql/sessions.py clickhouse|duckdb FOLDER [--json]
+    target/sql/bin/python examples/sql/sessions.py clickhouse http://127.0.0.1:8123 [--json]
+    target/sql/bin/python examples/sql/sessions.py duckdb FOLDER [--json]
 
-FOLDER has traces.jsonl and logs.jsonl, as examples/collector/to-file.yaml makes them.
+ClickHouse has the tables of the Collector's exporter (examples/collector/clickhouse.yaml). FOLDER has traces.jsonl and
+logs.jsonl, as examples/collector/to-file.yaml makes them.
 """
 
 import argparse
 import json
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).parent
 
 
 class ClickHouse:
-    """ClickHouse's engine, in this process."""
+    """A ClickHouse server, by its HTTP interface."""
 
-    def __init__(self):
-        import chdb
+    def __init__(self, url):
+        self.url = url
+        for statement in statements(HERE / "clickhouse" / "views.sql"):
+            self.post(statement)
 
-        self.connection = chdb.connect(":memory:")
-
-    def load(self, folder):
-        import schema
-
-        self.connection.query(schema.traces())
-        self.connection.query(schema.logs())
-        for file in ["views.sql", "load.sql"]:
-            for statement in statements(HERE / "clickhouse" / file, folder=folder):
-                self.connection.query(statement)
+    def post(self, statement):
+        try:
+            with urllib.request.urlopen(self.url, statement.encode()) as answer:
+                return answer.read().decode()
+        except urllib.error.HTTPError as error:
+            sys.exit(error.read().decode())
+        except urllib.error.URLError as error:
+            sys.exit(f"{self.url}: {error.reason}")
 
     def rows(self, query):
-        answer = self.connection.query(query.rstrip().rstrip(";"), "JSONEachRow")
-        return [json.loads(line) for line in str(answer).splitlines() if line]
+        answer = self.post(query.rstrip().rstrip(";") + " FORMAT JSONEachRow")
+        return [json.loads(line) for line in answer.splitlines()]
 
 
 class DuckDb:
-    """DuckDB, in this process."""
+    """DuckDB, in this process, over files."""
 
-    def __init__(self):
+    def __init__(self, folder):
         import duckdb
 
+        folder = Path(folder).resolve()
+        for name in ["traces.jsonl", "logs.jsonl"]:
+            if not (folder / name).is_file():
+                sys.exit(f"{folder / name} is not there: see examples/sql/README.md")
+        # It becomes part of a statement.
+        if "'" in str(folder):
+            sys.exit(f"{folder}: a folder without a quotation mark, please")
         self.connection = duckdb.connect()
-
-    def load(self, folder):
         for statement in statements(HERE / "duckdb" / "load.sql", folder=folder):
             self.connection.execute(statement)
 
@@ -67,19 +76,11 @@ def statements(file, **values):
 def main():
     arguments = argparse.ArgumentParser(description="Asks about sessions, in SQL.")
     arguments.add_argument("engine", choices=ENGINES)
-    arguments.add_argument("folder", type=Path)
+    arguments.add_argument("where", help="the URL of ClickHouse, or a folder")
     arguments.add_argument("--json", action="store_true", help="print rows as JSON, for programs")
     arguments = arguments.parse_args()
-    folder = arguments.folder.resolve()
-    for name in ["traces.jsonl", "logs.jsonl"]:
-        if not (folder / name).is_file():
-            sys.exit(f"{folder / name} is not there: see examples/sql/README.md")
-    # It becomes part of a statement.
-    if "'" in str(folder):
-        sys.exit(f"{folder}: a folder without a quotation mark, please")
 
-    engine = ENGINES[arguments.engine]()
-    engine.load(folder)
+    engine = ENGINES[arguments.engine](arguments.where)
     answers = {file.stem: engine.rows(file.read_text()) for file in sorted((HERE / "queries").glob("*.sql"))}
     if arguments.json:
         json.dump(answers, sys.stdout, default=str)

@@ -7,7 +7,7 @@ CREATE TABLE otel_traces_kept AS otel_traces;
 
 ALTER TABLE otel_traces_kept MODIFY TTL toDateTime(Timestamp) + INTERVAL 90 DAY;
 
--- In case the nightly job does not run.
+-- In case the nightly job does not run. In place of the exporter's `ttl`, which is too short for it.
 ALTER TABLE otel_traces MODIFY TTL toDateTime(Timestamp) + INTERVAL 9 DAY;
 
 CREATE TABLE error_sessions (

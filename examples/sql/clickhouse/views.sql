@@ -1,6 +1,6 @@
 -- Short names over the exporter's tables.
 
-CREATE VIEW traces AS
+CREATE OR REPLACE VIEW traces AS
 SELECT
     TraceId AS trace_id,
     SpanId AS span_id,
@@ -16,7 +16,7 @@ SELECT
     SpanAttributes AS attributes
 FROM otel_traces;
 
-CREATE VIEW logs AS
+CREATE OR REPLACE VIEW logs AS
 SELECT
     TraceId AS trace_id,
     SpanId AS span_id,

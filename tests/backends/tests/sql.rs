@@ -4,15 +4,13 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use qorrelate_test_backends::{Collector, Shop, eventually, repository};
+use qorrelate_test_backends::{Collector, Program, Shop, eventually, free_address, repository};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-const ENGINES: [&str; 2] = ["clickhouse", "duckdb"];
 
 #[test]
 fn the_query_finds_all_spans_of_the_session_in_order() {
@@ -161,16 +159,58 @@ fn sessions_with_errors_live_longer() {
 /// The rows of a query, from each engine.
 fn answers(query: &str) -> [Vec<Value>; 2] {
     static ANSWERS: OnceLock<[Value; 2]> = OnceLock::new();
-    let answers = ANSWERS.get_or_init(|| {
-        let written = what_the_collector_wrote();
-        ENGINES.map(|engine| ask(engine, written.path()))
-    });
+    let answers = ANSWERS.get_or_init(|| [on_clickhouse(), over_files()]);
     answers.each_ref().map(|answers| answers[query].as_array().unwrap().clone())
 }
 
-fn what_the_collector_wrote() -> TempDir {
+/// What the Collector's ClickHouse exporter wrote, into tables that it made.
+fn on_clickhouse() -> Value {
+    let address = free_address();
+    let server = repository().join("examples/sql/server.py");
+    let arguments = [server.as_os_str(), address.as_ref()];
+    let server = Program::start("sql/bin/python", &arguments, &[], &address);
+    let url = format!("http://{address}");
+    let collector = Collector::start("clickhouse", &[("CLICKHOUSE", &url), ("BATCH", "200ms")]);
+    let _shop = shop_in_sessions(&collector);
+    let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
+    let count = |table: &str| -> usize {
+        let query = format!("SELECT count() AS rows FROM {table}");
+        let answer: Value = client.post(&url).body(query).send().unwrap().json().unwrap();
+        answer["rows"].as_u64().unwrap().try_into().unwrap()
+    };
+    eventually(|| match [count("otel_traces"), count("otel_logs")] {
+        WRITTEN => Ok(()),
+        other => Err(format!("{other:?}: {}", server.output())),
+    });
+    collector.finish();
+    ask("clickhouse", &url)
+}
+
+/// What the Collector's file exporter wrote.
+fn over_files() -> Value {
     let folder = TempDir::new().unwrap();
-    let collector = Collector::start("to-file", &[("FOLDER", folder.path().to_str().unwrap())]);
+    let path = folder.path().to_str().unwrap();
+    let collector = Collector::start("to-file", &[("FOLDER", path)]);
+    let _shop = shop_in_sessions(&collector);
+    let count = |file: &str, key: &str| {
+        let text = std::fs::read_to_string(folder.path().join(file)).unwrap_or_default();
+        text.matches(key).count()
+    };
+    eventually(|| {
+        let spans = count("traces.jsonl", "\"startTimeUnixNano\"");
+        match [spans, count("logs.jsonl", "\"observedTimeUnixNano\"")] {
+            WRITTEN => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    collector.finish();
+    ask("duckdb", path)
+}
+
+/// How many spans and log records that makes: 1 + 7 + 7 + 6 + 6 + 1, and 1 + 8 + 8 + 6 + 6 + 1.
+const WRITTEN: [usize; 2] = [28, 30];
+
+fn shop_in_sessions(collector: &Collector) -> Shop {
     let shop = Shop::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url)]);
     shop.products("abc-123-xyz");
     assert_eq!(shop.checkout("abc-123-xyz", json!(["mug"])), 200);
@@ -178,26 +218,13 @@ fn what_the_collector_wrote() -> TempDir {
     assert_eq!(shop.checkout("declined", json!(["yacht"])), 402);
     assert_eq!(shop.checkout("declined", json!(["yacht"])), 402);
     shop.products("looked");
-    // 1 + 7 + 7 + 6 + 6 + 1 spans, 1 + 8 + 8 + 6 + 6 + 1 log records.
-    eventually(|| {
-        let count = |file: &str, key: &str| {
-            let text = std::fs::read_to_string(folder.path().join(file)).unwrap_or_default();
-            text.matches(key).count()
-        };
-        let arrived = (
-            count("traces.jsonl", "\"startTimeUnixNano\""),
-            count("logs.jsonl", "\"observedTimeUnixNano\""),
-        );
-        if arrived == (28, 30) { Ok(()) } else { Err(format!("{arrived:?}")) }
-    });
-    collector.finish();
-    folder
+    shop
 }
 
-fn ask(engine: &str, folder: &Path) -> Value {
+fn ask(engine: &str, whom: &str) -> Value {
     let script = repository().join("examples/sql/sessions.py");
     let answer =
-        Command::new(python()).arg(script).arg(engine).arg(folder).arg("--json").output().unwrap();
+        Command::new(python()).arg(script).args([engine, whom, "--json"]).output().unwrap();
     assert!(answer.status.success(), "{engine}: {}", String::from_utf8_lossy(&answer.stderr));
     serde_json::from_slice(&answer.stdout).unwrap()
 }
