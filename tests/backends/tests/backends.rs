@@ -57,6 +57,9 @@ fn jaeger_finds_the_session_and_links_to_the_replay() {
     let configuration: Value = serde_json::from_str(configuration.trim_end_matches(';')).unwrap();
     let ours: Value = serde_json::from_str(&std::fs::read_to_string(ui).unwrap()).unwrap();
     assert_eq!(configuration["linkPatterns"], ours["linkPatterns"]);
+    let link = &configuration["linkPatterns"][0];
+    assert_eq!((&link["type"], &link["key"]), (&json!("tags"), &json!("session.id")));
+    assert!(link["url"].as_str().unwrap().ends_with("/sessions/#{session.id}"), "{link}");
 }
 
 fn spans(trace: &Value) -> &[Value] {
