@@ -36,7 +36,9 @@
   let tab = null;
   let at = 0;
   let playing = false;
-  let seeking = 0;
+  let lastSeek = 0;
+  let seeking = false;
+  let settling = 0;
   let loaded = null;
   let logs = [];
   let wanted = new URLSearchParams(location.search);
@@ -94,10 +96,11 @@
     }
   }
 
-  /** The link to this moment, in the address bar and on its button. */
+  /** The link to this moment, on its button and, soon, in the address bar: browsers bound how often that changes. */
   function settle() {
     here.dataset.copy = location.origin + link(at);
-    history.replaceState(history.state, '', link(at) + location.hash);
+    clearTimeout(settling);
+    settling = setTimeout(() => history.replaceState(history.state, '', link(at) + location.hash), 250);
   }
 
   // ---- what is loaded: from a batch with a whole picture on, without a hole up to another
@@ -150,14 +153,14 @@
       if (loaded.to >= batchAt(time)) return true;
       if (first <= loaded.from || first === loaded.to + 1) {
         await append(last);
-        return token === seeking;
+        return token === lastSeek;
       }
     }
     loaded = null;
     const mine = tab;
     const lines = await fetchBatches(first, last);
     await staged;
-    if (token !== seeking || mine !== tab) return false;
+    if (token !== lastSeek || mine !== tab) return false;
     const began = tab.batches[first].snapshot;
     note.textContent = '';
     if (!stage.open(lines, Math.max(time, began), playing)) {
@@ -177,6 +180,7 @@
     mine.appending ??= (async () => {
       const lines = await fetchBatches(mine.to + 1, to);
       if (mine !== loaded) return;
+      mine.ended = mine.ends;
       stage.append(lines);
       mine.to = to;
       mine.ends = Math.max(mine.ends, tab.batches[to].last);
@@ -189,8 +193,9 @@
   /** Shows a moment, and goes on playing if it plays. */
   async function seek(time) {
     if (!tab) return;
-    seeking += 1;
-    const token = seeking;
+    seeking = true;
+    lastSeek += 1;
+    const token = lastSeek;
     const to = Math.min(tab.facts.ended, Math.max(tab.facts.started, time));
     show(to);
     settle();
@@ -200,8 +205,8 @@
     } catch (error) {
       note.textContent = `It can’t be loaded: ${error.message}`;
     }
-    if (token === seeking) {
-      seeking = 0;
+    if (token === lastSeek) {
+      seeking = false;
       section.dataset.shown = String(Math.round(seconds(to) * 1000));
     }
   }
@@ -226,11 +231,11 @@
     show(Math.max(tab.facts.started, time));
     const more = loaded.to < tab.batches.length - 1;
     if (more && time + AHEAD_MS * Number(speed.value) / 2 > loaded.ends && !loaded.appending) {
-      const [mine, starved] = [loaded, time >= loaded.ends];
-      append(batchAt(time + AHEAD_MS * Number(speed.value)))
-        .then(() => { if ((starved || stage.now() >= mine.ends) && mine === loaded && playing) stage.seek(stage.now(), true); })
+      const mine = loaded;
+      append(Math.max(loaded.to + 1, batchAt(time + AHEAD_MS * Number(speed.value))))
+        // Whoever had nothing left to play goes on.
+        .then(() => { if (mine === loaded && playing && stage.now() >= mine.ended - 50) stage.seek(stage.now(), true); })
         .catch((error) => { note.textContent = `It can’t be loaded: ${error.message}`; });
-      if (loaded.to === batchAt(time + AHEAD_MS * Number(speed.value))) append(loaded.to + 1);
     }
     if (skip.checked) {
       const idle = tab.idle.find(([from, to]) => time > from + LEAD_MS && time < to - LEAD_MS * 2);

@@ -98,8 +98,10 @@ async fn take(
             Err(error) => return Ok(Err(Refused::Malformed(error))),
         };
         drop(held);
-        ingest.store.insert(|batch| batch.recording(&recording))?;
-        Ok::<_, StoreError>(Ok(()))
+        match ingest.store.insert(|batch| batch.recording(&recording)) {
+            Err(error @ StoreError::TooManyPages(_)) => Ok(Err(Refused::TooMuch(error))),
+            kept => kept.map(Ok),
+        }
     });
     match kept.await.map_err(|error: ViewerError| Problem::from(error))? {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
@@ -109,12 +111,16 @@ async fn take(
         Err(Refused::Malformed(error)) => {
             Err(Problem::new(StatusCode::BAD_REQUEST, error.to_string()))
         }
+        Err(Refused::TooMuch(error)) => {
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()))
+        }
     }
 }
 
 enum Refused {
     Stranger,
     Malformed(BatchError),
+    TooMuch(StoreError),
 }
 
 fn forbidden(detail: &str) -> Problem {

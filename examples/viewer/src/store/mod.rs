@@ -35,6 +35,9 @@ pub enum StoreError {
     /// The file holds a recording that the viewer didn't write.
     #[error("a stored recording is broken: {0}")]
     Recording(#[from] std::io::Error),
+    /// A session's recordings are of too many pages.
+    #[error("a session may have {0} pages")]
+    TooManyPages(i64),
     /// The file has other tables.
     #[error("it is not a database of this version of the viewer")]
     OtherTables,

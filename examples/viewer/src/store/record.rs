@@ -14,15 +14,28 @@ const REPEATED_NANOS: i64 = 500_000_000;
 /// A frame that took as long is slow: a tenth of a second is felt.
 const SLOW_FRAME_MS: f64 = 100.0;
 
+/// A session with more pages is not looked at, it is an attack.
+const MAX_PAGES: i64 = 1_000;
+
 impl Batch<'_> {
     /// A batch that is there already (a page that tried again) is left as it is.
     pub(crate) fn recording(&mut self, recording: &Recording) -> Result<(), StoreError> {
         let session = self.line(Some(&recording.session_id))?;
-        self.transaction
+        let new = self
+            .transaction
             .prepare_cached(
                 "INSERT INTO tabs (session, tab) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
             )?
             .execute(params![session, recording.tab])?;
+        if new > 0 {
+            let pages: i64 = self
+                .transaction
+                .prepare_cached("SELECT count(*) FROM tabs WHERE session = ?1")?
+                .query_row([session], |row| row.get(0))?;
+            if pages > MAX_PAGES {
+                return Err(StoreError::TooManyPages(MAX_PAGES));
+            }
+        }
         let tab: i64 = self
             .transaction
             .prepare_cached("SELECT id FROM tabs WHERE session = ?1 AND tab = ?2")?

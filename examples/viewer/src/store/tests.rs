@@ -449,6 +449,33 @@ fn each_batch_is_kept_once_and_gaps_are_told() {
 }
 
 #[test]
+fn a_session_has_only_so_many_pages() {
+    let store = open();
+    let page = |n: u32| Recording { tab: format!("{n:016x}"), ..recording("s", 0, json!([])) };
+    let kept = store.insert(|batch| (0..1_000).try_for_each(|n| batch.recording(&page(n))));
+    kept.unwrap_or_else(|error: StoreError| panic!("{error}"));
+    let more = store.insert(|batch| batch.recording(&page(1_000)));
+    assert!(matches!(more, Err(StoreError::TooManyPages(1_000))));
+    record(&store, &Recording { sequence: 1, ..page(7) });
+    assert_eq!(store.summary("s").unwrap().unwrap().batches, 1_001);
+}
+
+#[test]
+fn recordings_count_for_the_size_of_the_store() {
+    let retention = Retention { max_bytes: 3 * 1024 * 1024, ..Retention::default() };
+    let store = Store::open(None, retention).unwrap();
+    for n in 0..100 {
+        let large = vec![0; 100_000];
+        let one =
+            Recording { content: large, ..recording(&format!("session-{n:02}"), 0, json!([])) };
+        record(&store, &one);
+    }
+    let kept = find(&store, "");
+    assert!((10..40).contains(&kept.len()), "{kept:?}");
+    assert_eq!(kept[0], "session-99");
+}
+
+#[test]
 fn a_recording_alone_is_a_session() {
     let store = open();
     let mut one = recording("alone", 0, json!([]));
