@@ -228,7 +228,7 @@ pub(crate) struct Tab {
     pub(crate) url: String,
     pub(crate) user: Option<String>,
     pub(crate) batches: u64,
-    /// Numbers between the first and the last batch that did not arrive.
+    /// Numbers up to the last batch that did not arrive.
     pub(crate) missing: u64,
     /// Batches that the browser says it gave up.
     pub(crate) dropped: u64,

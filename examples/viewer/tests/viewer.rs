@@ -195,6 +195,7 @@ fn expected_session() -> Value {
             "time": "2025-11-22T16:40:00.010000000Z",
             "attributes": {"session.id": "abc-123-xyz"},
         }],
+        "tabs": [],
         "truncated": false,
     })
 }
@@ -225,6 +226,13 @@ async fn protobuf_is_taken_and_shown() {
             "traces": 1,
             "errors": 1,
             "refused": 0,
+            "batches": 0,
+            "dead_clicks": 0,
+            "repeated_clicks": 0,
+            "repeated_within_ms": null,
+            "slow_frames": 0,
+            "messages": 0,
+            "user": null,
             "services": ["payments"],
             "first_seen": "2025-11-22T16:40:00.000000001Z",
             "last_seen": "2025-11-22T16:40:00.020000000Z",

@@ -95,7 +95,7 @@ impl Batch<'_> {
             .transaction
             .prepare_cached(
                 "UPDATE tabs SET first = min(first, ?2), last = max(last, ?3), ahead = min(ahead, ?4), arrived = ?5,
-                                 version = ?6, batches = batches + 1, first_sequence = min(first_sequence, ?7),
+                                 version = ?6, batches = batches + 1,
                                  last_sequence = max(last_sequence, ?7), dropped = max(dropped, ?8),
                                  events = events + ?9, bytes = bytes + ?10, user = coalesce(?11, user),
                                  url = CASE WHEN ?12 IS NOT NULL AND (url = '' OR ?2 < first) THEN ?12 ELSE url END

@@ -177,8 +177,8 @@ fn tab_of(connection: &Connection, session_id: &str, tab: &str) -> Result<Option
 
 pub(super) fn tabs_of(connection: &Connection, session: i64) -> Result<Vec<Tab>, StoreError> {
     let mut select = connection.prepare_cached(
-        "SELECT id, tab, first, last, ahead, arrived, version, batches, first_sequence, last_sequence, dropped,
-                events, bytes, url, user
+        "SELECT id, tab, first, last, ahead, arrived, version, batches, last_sequence, dropped, events,
+                bytes, url, user
          FROM tabs WHERE session = ?1 AND batches > 0",
     )?;
     let mut rows = select.query([session])?;
@@ -186,8 +186,8 @@ pub(super) fn tabs_of(connection: &Connection, session: i64) -> Result<Vec<Tab>,
     while let Some(row) = rows.next()? {
         let clock = align(row.get(4)?, &requests(connection, row.get(0)?)?);
         let batches: u64 = row.get(7)?;
-        let (first, last): (u64, u64) = (row.get(8)?, row.get(9)?);
-        tabs.push(tab(row, clock, batches, (last + 1).saturating_sub(first + batches))?);
+        let last: u64 = row.get(8)?;
+        tabs.push(tab(row, clock, batches, (last + 1).saturating_sub(batches))?);
     }
     tabs.sort_by(|a, b| (a.started + a.offset).total_cmp(&(b.started + b.offset)));
     Ok(tabs)
@@ -209,11 +209,11 @@ fn tab(
         version: row.get(6)?,
         batches,
         missing,
-        dropped: row.get(10)?,
-        events: row.get(11)?,
-        bytes: row.get(12)?,
-        url: row.get(13)?,
-        user: row.get(14)?,
+        dropped: row.get(9)?,
+        events: row.get(10)?,
+        bytes: row.get(11)?,
+        url: row.get(12)?,
+        user: row.get(13)?,
     })
 }
 

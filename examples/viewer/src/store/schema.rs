@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// Changes with the tables: a file with others is left alone.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// The session of all that has none.
 pub(super) const NOBODY: i64 = 1;
@@ -132,7 +132,6 @@ const TABLES: &str = "
         arrived INTEGER NOT NULL DEFAULT 0,
         version INTEGER NOT NULL DEFAULT 0,
         batches INTEGER NOT NULL DEFAULT 0,
-        first_sequence INTEGER NOT NULL DEFAULT 9223372036854775807,
         last_sequence INTEGER NOT NULL DEFAULT 0,
         dropped INTEGER NOT NULL DEFAULT 0,
         events INTEGER NOT NULL DEFAULT 0,
