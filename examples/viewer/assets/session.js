@@ -332,6 +332,7 @@
       make('span', {}, plural(summary.logs, 'log line')),
       ...(summary.errors ? [make('span', { class: 'chip bad' }, plural(summary.errors, 'error'))] : []),
       ...(summary.refused ? [make('span', { class: 'chip refused' }, `${summary.refused} × 4xx`)] : []),
+      ...(summary.batches ? [] : [make('span', {}, 'no replay')]),
       ...(summary.user ? [make('span', {}, 'user ', make('b', {}, summary.user))] : []),
       make('span', {}, 'since ', make('time', { datetime: summary.first_seen })), ...services, facts.querySelector('a'));
     localTimes(facts);

@@ -320,8 +320,14 @@
     await seek(time === undefined ? facts.started : time);
   }
 
-  /** What has arrived since; whether anything has. */
-  async function update() {
+  /** What has arrived since; whether anything has. One at a time, or the same would arrive twice. */
+  let updating = Promise.resolve();
+  function update() {
+    updating = updating.then(fetchNews, fetchNews);
+    return updating;
+  }
+
+  async function fetchNews() {
     const mine = tab;
     let changed = false;
     for (const page of mine.pages) changed = (await updatePage(mine, page)) || changed;
