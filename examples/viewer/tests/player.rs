@@ -305,6 +305,44 @@ fn what_is_still_being_recorded_grows() {
 }
 
 #[test]
+fn a_long_recording_is_fetched_as_far_as_it_is_watched() {
+    let (viewer, driver) = (Viewer::start(&[]), Driver::start());
+    let began = now() - 3_600_000.0;
+    // Every minute a picture that says which it is, and six batches.
+    for n in 0..360_u32 {
+        let at = began + f64::from(n) * 10_000.0;
+        let mut events =
+            vec![moment("click", at + 5_000.0, json!({"what": format!("button {n}")}))];
+        if n % 6 == 0 {
+            let text = json!({"type": 3, "textContent": format!("minute {}", n / 6), "id": 4});
+            let page = json!({"type": 0, "id": 1, "childNodes": [{"type": 2, "tagName": "html", "attributes": {}, "id": 2,
+                "childNodes": [{"type": 2, "tagName": "body", "attributes": {}, "id": 3, "childNodes": [text]}]}]});
+            let size = json!({"href": "http://127.0.0.1:3000/", "width": 800, "height": 600});
+            events.push(json!({"type": 4, "timestamp": at, "data": size}));
+            events.push(json!({"type": 2, "timestamp": at + 1.0, "data": {"node": page, "initialOffset": {"top": 0, "left": 0}}}));
+        }
+        viewer.record(&batch("hour", n, at + 9_000.0, json!(events)));
+    }
+    let watcher = driver.browser();
+    watcher.goto(&viewer.url("/sessions/hour"));
+    shows(&watcher, |text| text == "minute 0");
+    watcher.text("button", |text| text == "Everything");
+    let fetched = || {
+        let ranges = "return performance.getEntriesByType('resource').filter(({ name }) => name.includes('/events?'))
+            .map(({ name }) => new URL(name).searchParams).map((query) => [Number(query.get('from')), Number(query.get('to'))])";
+        watcher.script(ranges, vec![])
+    };
+    assert_eq!(fetched(), json!([[0, 1]]));
+    watcher.script("document.getElementById('playhead').focus()", vec![]);
+    press(&watcher, "End");
+    shows(&watcher, |text| text == "minute 59");
+    assert_eq!(fetched(), json!([[0, 1], [354, 359]]));
+    // Only the rows in view are in the page.
+    let rows = watcher.script("return document.querySelectorAll('.moment').length", vec![]);
+    assert!(rows.as_u64().unwrap() < 60, "{rows}");
+}
+
+#[test]
 fn a_request_that_was_sent_twice_is_shown_beside_itself() {
     let (viewer, driver) = (Viewer::start(&[]), Driver::start());
     let sent = now();

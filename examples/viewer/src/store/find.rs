@@ -398,8 +398,10 @@ fn few(connection: &Connection, text: &str) -> Result<Option<Vec<i64>>, StoreErr
     }
     if text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let text = text.to_ascii_lowercase();
+        // A request may name a trace of which nothing arrived.
         let mut select = connection.prepare_cached(
-            "SELECT session FROM traces WHERE trace_id >= ?1 AND trace_id < ?1 || 'g' LIMIT ?2",
+            "SELECT session FROM traces WHERE trace_id >= ?1 AND trace_id < ?1 || 'g'
+             UNION SELECT session FROM moments WHERE trace_id >= ?1 AND trace_id < ?1 || 'g' LIMIT ?2",
         )?;
         let found = select.query_map(params![text, RARE], |row| row.get(0))?;
         ids.extend(found.collect::<Result<Vec<i64>, _>>()?);

@@ -540,6 +540,7 @@ fn a_request_seen_by_both_sides_narrows_the_clock() {
                                    "end": end, "status": 200, "traceId": trace}]])
     };
     record(&store, &recording("s", 0, request(trace)));
+    assert_eq!(find(&store, &trace[..9]), ["s"], "by the trace that a request names");
     let offset = |session| {
         let (tabs, _) = store.tabs(session).unwrap();
         (tabs[0].offset, tabs[0].uncertainty)
