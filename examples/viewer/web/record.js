@@ -3,7 +3,7 @@ import { record } from '@rrweb/record';
 import { isSampled } from './library/is-sampled.js';
 import { BLOCK, mask, withoutFilledIn } from './privacy.js';
 import { counts, end, listen, quietly } from './quietly.js';
-import { flush, onDropped, push, turnTo } from './send.js';
+import { flushSoon, onDropped, push, turnTo } from './send.js';
 import { idle, mode, ratio } from './tag.js';
 
 /** What is held of a session that is not sent: at least this long, in ms, and at most so many events twice. */
@@ -130,7 +130,7 @@ function rotate(event) {
 }
 
 /**
- * From now on, this session is sent: also what was held of it.
+ * Something failed: from now on, this session is sent, also what was held of it.
  *
  * @param {boolean} [byBackend] it says that it keeps the session
  */
@@ -139,10 +139,11 @@ export function keepSession(byBackend) {
     isKept = true;
     note('kept', {});
   }
-  if (!isHolding) return;
-  remember(session);
-  release();
-  flush();
+  if (isHolding) {
+    remember(session);
+    release();
+  }
+  flushSoon();
 }
 
 function release() {

@@ -2,9 +2,10 @@
 import { counts, end, listen, quietly } from './quietly.js';
 import { endpoint, organisation, plainFetch } from './tag.js';
 
-/** How long events wait for others, in ms; the first of a session less, so that its snapshot is not lost. */
-const PAUSE = 10_000;
-const FIRST_PAUSE = 1_000;
+/** How long events wait for others, in ms: together they are half the size. */
+const PAUSE = 15_000;
+/** The first of a session, so that its snapshot is not lost; and what has failed, so that it is soon seen. */
+const SHORT_PAUSE = 1_000;
 /** Characters of a batch, and of all that wait. */
 const BATCH = 256 * 1024;
 const HELD = 4 * 1024 * 1024;
@@ -59,12 +60,17 @@ export function push(event) {
   events.push(text);
   size += text.length;
   if (size > BATCH) flush();
-  else timer ||= setTimeout(flush, sequence ? PAUSE : FIRST_PAUSE);
+  else timer ||= setTimeout(flush, sequence ? PAUSE : SHORT_PAUSE);
 }
 
 export function flush() {
   cut();
   pump();
+}
+
+export function flushSoon() {
+  clearTimeout(timer);
+  timer = setTimeout(flush, SHORT_PAUSE);
 }
 
 /** Makes a batch of what waits. @param {number} [most] characters of each */
