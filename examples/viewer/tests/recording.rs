@@ -558,3 +558,54 @@ fn the_page_sees_its_own_failures_and_no_others() {
     );
     assert_eq!(failures(&browser), 0);
 }
+
+#[test]
+fn where_the_pointer_is_in_a_blocked_part_is_not_recorded() {
+    let (site, driver) = (Site::start(), Driver::start());
+    let browser = driver.browser();
+    let body = "<style>div { position: fixed; width: 99px; height: 99px; top: 0; left: 0 } b { display: block; height: 99px }</style>
+         <div class=qorrelate-block><b>1</b></div><div style='left: 200px'><b>free</b></div>";
+    site.open(&browser, "", body);
+    site.snapshot();
+    for x in [50, 52, 250, 251] {
+        let event = |kind: &str| json!({ "type": kind, "x": x, "y": 40, "button": "left", "clickCount": 1 });
+        browser
+            .devtools("Input.dispatchMouseEvent", json!({ "type": "mouseMoved", "x": x, "y": 40 }));
+        for kind in ["mousePressed", "mouseReleased"] {
+            browser.devtools("Input.dispatchMouseEvent", event(kind));
+        }
+        // Moves are looked at ten times a second.
+        run(&browser, "await new Promise((done) => setTimeout(done, 150))");
+    }
+    site.note("click", |click| click["x"] == 251);
+    assert_eq!(site.notes("click").len(), 2);
+    let of = |source: u64| {
+        let events =
+            site.events().into_iter().filter(move |event| event["data"]["source"] == source);
+        events.map(|event| event["data"].clone()).collect::<Vec<_>>()
+    };
+    let moves: Vec<_> =
+        of(1).iter().flat_map(|data| data["positions"].as_array().unwrap().clone()).collect();
+    assert!(moves.iter().any(|at| at["x"] == 251), "{moves:?}");
+    assert!(moves.iter().all(|at| at["x"].as_u64() > Some(200)), "{moves:?}");
+    let clicks = of(2);
+    assert!(
+        clicks.iter().all(|at| at["x"].is_null() || at["x"].as_u64() > Some(200)),
+        "{clicks:?}"
+    );
+}
+
+#[test]
+fn a_page_that_reports_all_the_time_does_not_flood() {
+    let (site, driver) = (Site::start(), Driver::start());
+    let browser = driver.browser();
+    site.open(&browser, "", "");
+    site.snapshot();
+    run(
+        &browser,
+        "for (let n = 0; n < 5_000; n++) console.warn('again ' + n); await fetch('/api/after')",
+    );
+    site.note("request", |request| request["url"].to_string().contains("after"));
+    let warnings = site.notes("console").len();
+    assert!((100..1_000).contains(&warnings), "{warnings}");
+}

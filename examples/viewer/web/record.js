@@ -135,7 +135,9 @@ function rotate(event) {
  * @param {boolean} [byBackend] it says that it keeps the session
  */
 export function keepSession(byBackend) {
-  if (byBackend && !isKept) {
+  if (byBackend) {
+    // It says so with every response.
+    if (isKept) return;
     isKept = true;
     note('kept', {});
   }

@@ -32,6 +32,7 @@ const batches = [];
 let isSending = false;
 let refused = false;
 let timer = 0;
+let isSoon = false;
 /** @type {(() => void) | undefined} */
 let wake;
 /** Batches that were given up, and of which nobody was told yet. */
@@ -69,6 +70,9 @@ export function flush() {
 }
 
 export function flushSoon() {
+  // One that reports all the time would otherwise put it off for ever.
+  if (isSoon) return;
+  isSoon = true;
   clearTimeout(timer);
   timer = setTimeout(flush, SHORT_PAUSE);
 }
@@ -77,6 +81,7 @@ export function flushSoon() {
 function cut(most = BATCH) {
   clearTimeout(timer);
   timer = 0;
+  isSoon = false;
   while (events.length) {
     let end = 0;
     for (let length = 0; end < events.length && (!end || length + events[end].length <= most); end++) length += events[end].length;
