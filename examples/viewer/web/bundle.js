@@ -8,6 +8,9 @@ const UNUSED = [
     'class CanvasManager { reset() {} freeze() {} unfreeze() {} lock() {} unlock() {} }'],
   [/^class CrossOriginIframeMirror \{[^]*?^\}$/m, 'class CrossOriginIframeMirror { reset() {} }'],
   [/^  handleMessage\(message\) \{[^]*?^\}$/m, '  handleMessage() {}\n}'],
+  [/^const DEPARTED_MIRROR_ACCESS_WARNING = [^]*?^function throttle/m, 'function throttle'],
+  // pointer.js
+  [/^function initMoveObserver\([^]*?^\}$/m, 'const initMoveObserver = () => () => {};'],
   [/^function initFontObserver\([^]*?^\}$/m, 'const initFontObserver = () => () => {};'],
   [/^function initCustomElementObserver\([^]*?^\}$/m, 'const initCustomElementObserver = () => () => {};'],
   [/^class BaseRRNode \{[^]*?^\}$/m, 'class BaseRRNode {}'],

@@ -50,8 +50,8 @@ export function start() {
     recordAfter: 'DOMContentLoaded',
     slimDOMOptions: 'all',
     sampling: {
-      mousemove: 100,
-      mousemoveCallback: 2_000,
+      // pointer.js
+      mousemove: false,
       // A replay shows clicks, touches and the focus.
       mouseInteraction: { MouseUp: false, MouseDown: false, ContextMenu: false, DblClick: false, Blur: false },
       scroll: 200,
@@ -101,7 +101,7 @@ function begin(id) {
 const sleeps = () => (isAsleep ||= Date.now() - lastUse > idle);
 
 /** @param {any} event of rrweb */
-function take(event) {
+export function take(event) {
   // rrweb tells of a snapshot in two events.
   if (event.type == 4) isRecording = true;
   if (event.type == 3 && BY_HAND.includes(event.data.source) && !isAsleep) lastUse = Date.now();

@@ -4,6 +4,7 @@ import './library/qorrelate.js';
 import * as clicks from './clicks.js';
 import * as errors from './errors.js';
 import * as page from './page.js';
+import * as pointer from './pointer.js';
 import { counts, end, quietly } from './quietly.js';
 import * as record from './record.js';
 import * as requests from './requests.js';
@@ -36,5 +37,5 @@ function start() {
     if (data.source == 0) toasts.lookSoon();
     speed.isBusy();
   });
-  for (const { start } of [toasts, record, page, errors, requests, clicks, speed, send]) quietly(start);
+  for (const { start } of [toasts, record, pointer, page, errors, requests, clicks, speed, send]) quietly(start);
 }
