@@ -3,51 +3,26 @@
 // Clippy takes a test's helpers for code that is not a test.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
-use std::process::{Child, Command, Stdio};
+mod common;
 
-use qorrelate_test_browser::{Browser, Driver, PATIENCE, end, lines};
+use qorrelate_test_browser::{Browser, Driver};
 use serde_json::{Value, json};
 
-struct Viewer {
-    process: Child,
-    url: String,
-}
+use self::common::Viewer;
 
-impl Viewer {
-    fn start() -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_viewer"))
-            .args(["--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = lines(process.stdout.take().unwrap());
-        let line = lines.recv_timeout(PATIENCE).expect("the viewer says where it is");
-        Self { process, url: line.strip_prefix("viewer ").unwrap().to_owned() }
-    }
-
-    fn post(&self, spans: Vec<Value>) {
-        // Each span in a resource of its own service.
-        let resources = spans.into_iter().map(|mut span| {
-            let service = span["service"].take();
-            json!({
-                "resource": {"attributes": [
-                    {"key": "service.name", "value": {"stringValue": service}},
-                    {"key": "host.name", "value": {"stringValue": "laptop"}},
-                ]},
-                "scopeSpans": [{"scope": {"name": "the scope"}, "spans": [span]}],
-            })
-        });
-        let body = json!({ "resourceSpans": resources.collect::<Value>() });
-        let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
-        let answer = client.post(format!("{}/v1/traces", self.url)).json(&body).send().unwrap();
-        assert_eq!(answer.status(), 200);
-    }
-}
-
-impl Drop for Viewer {
-    fn drop(&mut self) {
-        end(&mut self.process);
-    }
+fn post(viewer: &Viewer, spans: Vec<Value>) {
+    // Each span in a resource of its own service.
+    let resources = spans.into_iter().map(|mut span| {
+        let service = span["service"].take();
+        json!({
+            "resource": {"attributes": [
+                {"key": "service.name", "value": {"stringValue": service}},
+                {"key": "host.name", "value": {"stringValue": "laptop"}},
+            ]},
+            "scopeSpans": [{"scope": {"name": "the scope"}, "spans": [span]}],
+        })
+    });
+    viewer.spans(&resources.collect());
 }
 
 const START: u64 = 1_795_000_000_000_000_000;
@@ -85,11 +60,12 @@ fn fetched(browser: &Browser, part: &str) -> u64 {
 
 #[test]
 fn a_long_session_costs_what_is_seen_of_it() {
-    let (viewer, driver) = (Viewer::start(), Driver::start());
+    let (viewer, driver) = (Viewer::start(&[]), Driver::start());
     let name = |trace| format!("trace {trace}");
     for hundred in 0..8_u64 {
         let traces = hundred * 100..(hundred * 100 + 100).min(715);
-        viewer.post(
+        post(
+            &viewer,
             traces
                 .flat_map(|trace| (0..7).map(move |n| (trace, n)))
                 .map(|(trace, n)| span("long", trace, n, n.checked_sub(1), &name(trace)))
@@ -97,7 +73,7 @@ fn a_long_session_costs_what_is_seen_of_it() {
         );
     }
     let browser = driver.browser();
-    browser.goto(&format!("{}/sessions/long", viewer.url));
+    browser.goto(&format!("{}/sessions/long", viewer.url("")));
     browser.text("#facts", |text| text.contains("715 traces") && text.contains("5005 spans"));
     browser.text(".row.span .name", |text| text == "trace 714");
     assert_eq!(fetched(&browser, "/api/traces/"), 1, "only the one that is open");
@@ -106,7 +82,7 @@ fn a_long_session_costs_what_is_seen_of_it() {
 
     // What changes is fetched, and nothing else is drawn anew.
     browser.script("document.querySelector('.trace').seenBefore = true", vec![]);
-    viewer.post(vec![span("long", 713, 77, None, "later")]);
+    post(&viewer, vec![span("long", 713, 77, None, "later")]);
     browser.text("#facts", |text| text.contains("5006 spans"));
     assert_eq!(fetched(&browser, "/api/traces/"), 1);
     assert_eq!(browser.script("return document.querySelector('.trace').seenBefore", vec![]), true);
@@ -118,13 +94,13 @@ fn a_long_session_costs_what_is_seen_of_it() {
 
 #[test]
 fn a_deep_trace_folds_says_how_deep_it_is_and_has_a_colour_per_service() {
-    let (viewer, driver) = (Viewer::start(), Driver::start());
+    let (viewer, driver) = (Viewer::start(&[]), Driver::start());
     let long = "long name ".repeat(60);
     let spans =
         (0..100).map(|n| span("deep", 0, n, n.checked_sub(1), if n == 3 { &long } else { "step" }));
-    viewer.post(spans.collect());
+    post(&viewer, spans.collect());
     let browser = driver.browser();
-    browser.goto(&format!("{}/sessions/deep", viewer.url));
+    browser.goto(&format!("{}/sessions/deep", viewer.url("")));
     browser.text(".row .level", |text| text == "↳13");
     let colours = "return new Set([...document.querySelectorAll('#facts .service')]
         .map((service) => getComputedStyle(service).color)).size";
@@ -146,13 +122,13 @@ fn a_deep_trace_folds_says_how_deep_it_is_and_has_a_colour_per_service() {
 
 #[test]
 fn details_show_all_that_is_known_and_can_be_linked_to() {
-    let (viewer, driver) = (Viewer::start(), Driver::start());
-    viewer.post((0..60).map(|n| span("linked", 0, n, n.checked_sub(1), "step")).collect());
+    let (viewer, driver) = (Viewer::start(&[]), Driver::start());
+    post(&viewer, (0..60).map(|n| span("linked", 0, n, n.checked_sub(1), "step")).collect());
     let browser = driver.browser();
     // As from a log line somewhere else: to the session of a trace.
-    browser.goto(&format!("{}/traces/{}", viewer.url, trace_id(0)));
+    browser.goto(&format!("{}/traces/{}", viewer.url(""), trace_id(0)));
     browser.text("main h1 .id", |text| text == "linked");
-    let link = format!("{}/sessions/linked#span-{}-{:016x}", viewer.url, trace_id(0), 58);
+    let link = format!("{}/sessions/linked#span-{}-{:016x}", viewer.url(""), trace_id(0), 58);
     browser.goto("about:blank");
     browser.goto(&link);
     for (key, value) in [
@@ -175,12 +151,13 @@ fn details_show_all_that_is_known_and_can_be_linked_to() {
 
 #[test]
 fn a_waterfall_zooms_to_a_span_and_back() {
-    let (viewer, driver) = (Viewer::start(), Driver::start());
-    viewer.post(
+    let (viewer, driver) = (Viewer::start(&[]), Driver::start());
+    post(
+        &viewer,
         (0..40).map(|n| span("zoomed", 0, n, n.checked_sub(1), &format!("step {n}"))).collect(),
     );
     let browser = driver.browser();
-    browser.goto(&format!("{}/sessions/zoomed#span-{}-{:016x}", viewer.url, trace_id(0), 21));
+    browser.goto(&format!("{}/sessions/zoomed#span-{}-{:016x}", viewer.url(""), trace_id(0), 21));
     let width = "const row = document.getElementById(given[0]);
         return row.querySelector('.bar').getBoundingClientRect().width / row.querySelector('.track').getBoundingClientRect().width";
     let part = |browser: &Browser| {
@@ -195,15 +172,15 @@ fn a_waterfall_zooms_to_a_span_and_back() {
 
 #[test]
 fn a_text_is_found_in_a_trace_that_was_closed() {
-    let (viewer, driver) = (Viewer::start(), Driver::start());
+    let (viewer, driver) = (Viewer::start(&[]), Driver::start());
     let mut spans: Vec<_> = (0..100).map(|trace| span("s", trace, 0, None, "plain")).collect();
     spans.extend(
         (1..60).map(|n| span("s", 3, n, Some(n - 1), if n == 55 { "needle 1" } else { "hay" })),
     );
     spans.push(span("s", 80, 7, Some(0), "needle 2"));
-    viewer.post(spans);
+    post(&viewer, spans);
     let browser = driver.browser();
-    browser.goto(&format!("{}/sessions/s", viewer.url));
+    browser.goto(&format!("{}/sessions/s", viewer.url("")));
     browser.text("#facts", |text| text.contains("100 traces"));
     browser.script("document.querySelector('#find input').value = 'needle'", vec![]);
     browser.click("button", "Find");
@@ -215,13 +192,13 @@ fn a_text_is_found_in_a_trace_that_was_closed() {
 
 #[test]
 fn a_session_of_dots_is_no_way_up() {
-    let (viewer, driver) = (Viewer::start(), Driver::start());
+    let (viewer, driver) = (Viewer::start(&[]), Driver::start());
     for (n, id) in ["..", ".", "a/../b?c#d%2F"].into_iter().enumerate() {
-        viewer.post(vec![span(id, n as u64, 0, None, "a step")]);
+        post(&viewer, vec![span(id, n as u64, 0, None, "a step")]);
     }
     let browser = driver.browser();
     for id in ["..", ".", "a/../b?c#d%2F"] {
-        browser.goto(&viewer.url);
+        browser.goto(&viewer.url(""));
         browser.click("a", id);
         browser.text("main h1 .id", |text| text == id);
         browser.text(".row.span .name", |text| text == "a step");
@@ -230,7 +207,7 @@ fn a_session_of_dots_is_no_way_up() {
 
 #[test]
 fn nothing_that_arrived_runs() {
-    let (viewer, driver) = (Viewer::start(), Driver::start());
+    let (viewer, driver) = (Viewer::start(&[]), Driver::start());
     let evil = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>";
     let mut hostile = span(evil, 0, 0, None, evil);
     hostile["attributes"]
@@ -238,9 +215,9 @@ fn nothing_that_arrived_runs() {
         .unwrap()
         .push(json!({"key": evil, "value": {"stringValue": evil}}));
     hostile["service"] = json!(evil);
-    viewer.post(vec![hostile]);
+    post(&viewer, vec![hostile]);
     let browser = driver.browser();
-    browser.goto(&viewer.url);
+    browser.goto(&viewer.url(""));
     let link = "return document.querySelector('td.id a').click()";
     browser.script(link, vec![]);
     browser.text(".row.span .name", |text| text == evil);

@@ -3,75 +3,24 @@
 // Clippy takes a test's helpers for code that is not a test.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod common;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use qorrelate_test_browser::{PATIENCE, end, lines};
-use reqwest::blocking::{Client, Response};
-use serde_json::{Value, json};
+use qorrelate_test_browser::PATIENCE;
+use reqwest::blocking::Response;
+use serde_json::json;
 use viewer::{Orgs, Patience, Retention, Store};
 
-/// The viewer as a process of its own: its memory can be measured, and it can be killed.
-struct Viewer {
-    process: Child,
-    address: String,
-    client: Client,
-}
+use self::common::{Viewer, gzip};
 
-impl Viewer {
-    fn start(arguments: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_viewer"))
-            .args(["--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = lines(process.stdout.take().unwrap());
-        let line = lines.recv_timeout(PATIENCE).expect("the viewer says where it is");
-        let address = line.strip_prefix("viewer http://").unwrap().to_owned();
-        let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        Self { process, address, client }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    fn post(&self, content_type: &str, encoding: &str, body: Vec<u8>) -> Response {
-        let request = self.client.post(self.url("/v1/traces")).header("Content-Type", content_type);
-        request.header("Content-Encoding", encoding).body(body).send().unwrap()
-    }
-
-    fn sessions(&self) -> Value {
-        self.client.get(self.url("/api/sessions")).send().unwrap().json().unwrap()
-    }
-
-    /// The most memory it ever had, in MiB.
-    fn peak(&self) -> u64 {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
-    }
-}
-
-impl Drop for Viewer {
-    fn drop(&mut self) {
-        end(&mut self.process);
-    }
-}
-
-fn gzip(pieces: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    for piece in pieces {
-        encoder.write_all(&piece).unwrap();
-    }
-    encoder.finish().unwrap()
+fn post(viewer: &Viewer, content_type: &str, encoding: &str, body: Vec<u8>) -> Response {
+    let request = viewer.client.post(viewer.url("/v1/traces")).header("Content-Type", content_type);
+    request.header("Content-Encoding", encoding).body(body).send().unwrap()
 }
 
 /// A protobuf field that holds bytes.
@@ -105,7 +54,7 @@ fn no_bomb_asks_for_much_memory() {
     const PROTOBUF: &str = "application/x-protobuf";
     let viewer = Viewer::start(&[]);
     assert_eq!(
-        viewer.post(PROTOBUF, "gzip", gzip([request("s", &field(2, &span(1)))])).status(),
+        post(&viewer, PROTOBUF, "gzip", gzip([request("s", &field(2, &span(1)))])).status(),
         200
     );
 
@@ -113,7 +62,7 @@ fn no_bomb_asks_for_much_memory() {
     let spans: Vec<u8> = (2..4_002).flat_map(|id| field(2, &span(id))).collect();
     let bomb = gzip([request(&"x".repeat(1 << 20), &spans)]);
     assert!(bomb.len() < 64_000, "{}", bomb.len());
-    let answer = viewer.post(PROTOBUF, "gzip", bomb);
+    let answer = post(&viewer, PROTOBUF, "gzip", bomb);
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.bytes().unwrap()[3..6], [8, 0xa0, 0x1f], "4000 are rejected");
 
@@ -121,20 +70,20 @@ fn no_bomb_asks_for_much_memory() {
     let spans: Vec<u8> = (5_000..54_999).flat_map(|id| field(2, &span(id))).collect();
     let attribute = [field(1, b"k"), field(2, &field(1, "x".repeat(60_000).as_bytes()))].concat();
     let large = field(1, &[field(1, &field(1, &attribute)), field(2, &spans)].concat());
-    assert_eq!(viewer.post(PROTOBUF, "gzip", gzip([large])).status(), 200);
+    assert_eq!(post(&viewer, PROTOBUF, "gzip", gzip([large])).status(), 200);
 
     // Far more than a body may have, found out while inflating.
     let zeros = gzip((0..512).map(|_| vec![0; 1 << 20]));
-    assert_eq!(viewer.post(PROTOBUF, "gzip", zeros).status(), 413);
+    assert_eq!(post(&viewer, PROTOBUF, "gzip", zeros).status(), 413);
 
     // Two bytes each on the wire, hundreds in memory.
     let empty_spans = request("s", &[2 << 3 | 2, 0].repeat(7 << 20));
-    assert_eq!(viewer.post(PROTOBUF, "gzip", gzip([empty_spans])).status(), 413);
+    assert_eq!(post(&viewer, PROTOBUF, "gzip", gzip([empty_spans])).status(), 413);
     let empty_resources = [1 << 3 | 2, 0].repeat(7 << 20);
-    assert_eq!(viewer.post(PROTOBUF, "gzip", gzip([empty_resources])).status(), 200);
+    assert_eq!(post(&viewer, PROTOBUF, "gzip", gzip([empty_resources])).status(), 200);
     let empty_attributes = [9 << 3 | 2, 0].repeat(7 << 20);
     let request = request("s", &field(2, &empty_attributes));
-    assert_eq!(viewer.post(PROTOBUF, "gzip", gzip([request])).status(), 200);
+    assert_eq!(post(&viewer, PROTOBUF, "gzip", gzip([request])).status(), 200);
 
     // The same as JSON.
     for (open, each, close, status) in [
@@ -145,14 +94,14 @@ fn no_bomb_asks_for_much_memory() {
         (r#"{"x":"#, "[", "", 400),
     ] {
         let body = [open, &each.repeat((15 << 20) / each.len()), close].concat().into_bytes();
-        let answer = viewer.post("application/json", "gzip", gzip([body]));
+        let answer = post(&viewer, "application/json", "gzip", gzip([body]));
         assert_eq!(answer.status(), status, "{open}{each}");
     }
 
     let peak = viewer.peak();
     eprintln!("peak: {peak} MiB");
     assert!(peak < 400, "{peak} MiB");
-    assert_eq!(viewer.sessions()[0]["spans"], 50_000);
+    assert_eq!(viewer.json("/api/sessions")[0]["spans"], 50_000);
 }
 
 #[test]
@@ -187,7 +136,7 @@ fn many_large_bodies_at_once_are_told_to_come_again() {
     drop(answers);
     qorrelate_test_browser::eventually(|| {
         let body = request("s", &field(2, &span(1)));
-        match viewer.post("application/x-protobuf", "identity", body).status().as_u16() {
+        match post(&viewer, "application/x-protobuf", "identity", body).status().as_u16() {
             200 => Ok(()),
             status => Err(format!("still {status}")),
         }
@@ -285,7 +234,7 @@ fn what_was_answered_outlives_a_kill() {
     }
     assert!(answered > 20, "{answered}: there was no load");
     let again = Viewer::start(&["--db", file.to_str().unwrap()]);
-    let kept = again.sessions()[0]["spans"].as_u64().unwrap();
+    let kept = again.json("/api/sessions")[0]["spans"].as_u64().unwrap();
     // One more per kill may have been kept without anybody hearing of it.
     assert!(
         (u64::from(answered)..=u64::from(answered) + 3).contains(&kept),
@@ -325,7 +274,7 @@ fn a_ticket_and_an_end_can_be_put() {
         "startTimeUnixNano": "1", "endTimeUnixNano": "2",
         "attributes": [{"key": "session.id", "value": {"stringValue": "a/tickets/b"}}],
     }]}]}]});
-    viewer.post("application/json", "identity", body.to_string().into_bytes());
+    post(&viewer, "application/json", "identity", body.to_string().into_bytes());
     let session = viewer.url(&format!("/api/sessions/{id}"));
     let put = |url: String, state: &'static str| {
         viewer.client.put(url).body(state).send().unwrap().status().as_u16()
@@ -337,5 +286,5 @@ fn a_ticket_and_an_end_can_be_put() {
     assert_eq!(put(viewer.url("/api/sessions/nobody/tickets/T-1"), "open"), 404);
     assert_eq!(viewer.client.delete(&session).send().unwrap().status(), 204);
     assert_eq!(viewer.client.delete(&session).send().unwrap().status(), 404);
-    assert_eq!(viewer.sessions(), json!([]));
+    assert_eq!(viewer.json("/api/sessions"), json!([]));
 }
