@@ -7,6 +7,7 @@ viewer.axis = (root, seek) => {
   const LANE = 20;
   const SCALE = 18;
   const STEP_MS = 5000;
+  const NARROWEST_MS = 2000;
 
   const canvas = make('canvas', { 'aria-hidden': 'true' });
   const head = make('div', { class: 'playhead' });
@@ -14,16 +15,34 @@ viewer.axis = (root, seek) => {
   const track = make('div', {
     class: 'lanes', id: 'playhead', role: 'slider', tabindex: '0', 'aria-label': 'Moment of the replay', 'aria-valuemin': '0',
   }, canvas, hover, head);
-  root.append(make('div', { class: 'lane-names', 'aria-hidden': 'true' }, ...LANES.map((lane) => make('span', {}, lane))), track);
+  const zoomIn = make('button', { 'aria-label': 'Zoom in', title: 'Zoom in', onclick: () => zoom(0.5) }, '+');
+  const zoomOut = make('button', { 'aria-label': 'Zoom out', title: 'Zoom out', onclick: () => zoom(2), disabled: true }, '−');
+  root.append(make('div', { class: 'lane-names' },
+    ...LANES.map((lane) => make('span', { 'aria-hidden': 'true' }, lane)), make('span', { class: 'zoom' }, zoomIn, zoomOut)), track);
 
   let shown = { from: 0, to: 1, moments: [], gaps: [], idle: [] };
+  /** The part of it that is drawn: all of it, or from when to when. */
+  let part = null;
   let at = 0;
 
-  const place = (time) => (time - shown.from) / (shown.to - shown.from);
+  const view = () => part ?? shown;
+  const place = (time) => (time - view().from) / (view().to - view().from);
   const time = (event) => {
     const box = track.getBoundingClientRect();
-    return shown.from + Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)) * (shown.to - shown.from);
+    return view().from + Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)) * (view().to - view().from);
   };
+
+  /** Around the playhead. */
+  function zoom(factor) {
+    const width = Math.max(NARROWEST_MS, (view().to - view().from) * factor);
+    part = width >= shown.to - shown.from ? null : partAround(width, width / 2);
+    draw();
+  }
+
+  function partAround(width, before) {
+    const from = Math.min(Math.max(shown.from, at - before), shown.to - width);
+    return { from, to: from + width };
+  }
 
   function clock(ms) {
     const seconds = Math.max(0, ms) / 1000;
@@ -52,9 +71,10 @@ viewer.axis = (root, seek) => {
 
     // Whole seconds, minutes or hours, not too close.
     const steps = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400].map((seconds) => seconds * 1000);
-    const step = steps.find((ms) => ms / (shown.to - shown.from) * width >= 64) ?? shown.to - shown.from;
+    const { from: begin, to: end } = view();
+    const step = steps.find((ms) => ms / (end - begin) * width >= 64) ?? end - begin;
     paper.font = '11px system-ui, sans-serif';
-    for (let ms = 0; ms < shown.to - shown.from; ms += step) {
+    for (let ms = Math.ceil((begin - shown.from) / step) * step; ms < end - shown.from; ms += step) {
       paper.fillStyle = ink.line;
       paper.fillRect(x(shown.from + ms), 0, 1, height);
       paper.fillStyle = ink.dim;
@@ -108,11 +128,19 @@ viewer.axis = (root, seek) => {
         paper.restore();
       }
     }
+    zoomIn.disabled = end - begin <= NARROWEST_MS;
+    zoomOut.disabled = !part;
     move(at);
   }
 
   function move(to) {
     at = to;
+    if (part && (at < part.from || at > part.to)) {
+      const width = part.to - part.from;
+      part = partAround(width, width / 10);
+      draw();
+      return;
+    }
     head.style.left = `${Math.min(1, Math.max(0, place(to))) * 100}%`;
     track.setAttribute('aria-valuemax', ((shown.to - shown.from) / 1000).toFixed(1));
     track.setAttribute('aria-valuenow', ((to - shown.from) / 1000).toFixed(1));
@@ -148,6 +176,7 @@ viewer.axis = (root, seek) => {
     clock,
     move,
     show(next) {
+      if (next.from !== shown.from) part = null;
       shown = { ...next, to: Math.max(next.to, next.from + 1000) };
       draw();
     },

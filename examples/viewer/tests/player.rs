@@ -340,6 +340,19 @@ fn a_long_recording_is_fetched_as_far_as_it_is_watched() {
     // Only the rows in view are in the page.
     let rows = watcher.script("return document.querySelectorAll('.moment').length", vec![]);
     assert!(rows.as_u64().unwrap() < 60, "{rows}");
+
+    // Zoomed in, the axis follows the playhead: five seconds are more of it than before.
+    let left = || {
+        let left = "return parseFloat(document.querySelector('.playhead').style.left)";
+        watcher.script(left, vec![]).as_f64().unwrap()
+    };
+    watcher.click("button", "Zoom in");
+    watcher.script("document.getElementById('playhead').focus()", vec![]);
+    press(&watcher, "Home");
+    press(&watcher, "ArrowRight");
+    let near = left();
+    watcher.click("button", "Zoom out");
+    assert!((near / left() - 2.0).abs() < 0.1, "{near} {}", left());
 }
 
 #[test]
