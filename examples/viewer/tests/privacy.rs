@@ -701,9 +701,9 @@ fn record(site: &Site, browser: &Browser, mode: &str) -> Vec<Option<String>> {
     // After a batch was lost, there is another snapshot: of all that is there now.
     let lost = site.posts().len();
     site.answer_with([413]);
-    browser.script("await fetch('/api/lost')", vec![]);
+    browser.script("await fetch('/api/lost'); qorrelate.addError('soon')", vec![]);
     site.snapshot_after(lost);
-    browser.script("await fetch('/api/the-end')", vec![]);
+    browser.script("await fetch('/api/the-end'); qorrelate.addError('soon')", vec![]);
     eventually(|| {
         let is_last = |post: &site::Post| post.text.contains("/api/the-end");
         let arrived = site.posts()[already..].iter().any(is_last);

@@ -40,6 +40,7 @@ export function start() {
   onDropped((batches) => {
     note('gap', { batches });
     snapshotSoon();
+    flushSoon();
   });
   const stop = record({
     emit: (event) => quietly(take, event),
