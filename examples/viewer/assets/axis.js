@@ -15,8 +15,8 @@ viewer.axis = (root, seek) => {
   const track = make('div', {
     class: 'lanes', id: 'playhead', role: 'slider', tabindex: '0', 'aria-label': 'Moment of the replay', 'aria-valuemin': '0',
   }, canvas, hover, head);
-  const zoomIn = make('button', { 'aria-label': 'Zoom in', title: 'Zoom in', onclick: () => zoom(0.5) }, '+');
-  const zoomOut = make('button', { 'aria-label': 'Zoom out', title: 'Zoom out', onclick: () => zoom(2), disabled: true }, '−');
+  const zoomIn = make('button', { 'aria-label': 'Zoom axis in', title: 'Zoom in', onclick: () => zoom(0.5) }, '+');
+  const zoomOut = make('button', { 'aria-label': 'Zoom axis out', title: 'Zoom out', onclick: () => zoom(2), disabled: true }, '−');
   root.append(make('div', { class: 'lane-names' },
     ...LANES.map((lane) => make('span', { 'aria-hidden': 'true' }, lane)), make('span', { class: 'zoom' }, zoomIn, zoomOut)), track);
 

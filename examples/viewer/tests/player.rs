@@ -346,12 +346,12 @@ fn a_long_recording_is_fetched_as_far_as_it_is_watched() {
         let left = "return parseFloat(document.querySelector('.playhead').style.left)";
         watcher.script(left, vec![]).as_f64().unwrap()
     };
-    watcher.click("button", "Zoom in");
+    watcher.click("button", "Zoom axis in");
     watcher.script("document.getElementById('playhead').focus()", vec![]);
     press(&watcher, "Home");
     press(&watcher, "ArrowRight");
     let near = left();
-    watcher.click("button", "Zoom out");
+    watcher.click("button", "Zoom axis out");
     assert!((near / left() - 2.0).abs() < 0.1, "{near} {}", left());
 }
 
