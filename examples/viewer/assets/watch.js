@@ -26,6 +26,9 @@
   /** The same request within this long was sent twice. */
   const TWICE_MS = 1_000;
   const STEP_MS = 5_000;
+  /** Whoever waits longer is told why. */
+  const SLOW_MS = 400;
+  const LOADING = 'Loading…';
 
   /** Longer than a page goes on after the next one began. */
   const OVERLAP_MS = 1_000;
@@ -200,10 +203,16 @@
     show(to);
     settle();
     if (!playable) return;
+    const slow = setTimeout(() => { note.textContent = LOADING; }, SLOW_MS);
     try {
-      if (await load(to, token)) stage.seek(to, playing);
+      if (await load(to, token)) {
+        stage.seek(to, playing);
+        if (note.textContent === LOADING) note.textContent = '';
+      }
     } catch (error) {
       note.textContent = `It can’t be loaded: ${error.message}`;
+    } finally {
+      clearTimeout(slow);
     }
     if (token === lastSeek) {
       seeking = false;
