@@ -66,6 +66,35 @@ fn a_page_is_recorded_under_the_session_of_its_requests() {
 }
 
 #[test]
+fn a_long_recording_has_a_new_picture_every_ten_minutes() {
+    let (site, driver) = (Site::start(), Driver::start());
+    let browser = driver.browser();
+    site.open_at(&browser, "/", CLOCK, "", "<button>Press</button><p id=text>");
+    site.snapshot();
+    let start = run(&browser, "return Date.now()").as_f64().unwrap();
+    for minute in [9, 11, 19, 22] {
+        let use_it = "later = given[0] * 60_000; document.querySelector('button').click(); \
+                      document.getElementById('text').textContent = `minute ${given[0]}`; \
+                      await new Promise(requestAnimationFrame)";
+        browser.script(use_it, vec![json!(minute)]);
+    }
+    arrived(&site, "minute 22");
+    let pictures = site.events().into_iter().filter(|event| event["type"] == 2);
+    let minutes = pictures.map(|picture| (picture["timestamp"].as_f64().unwrap() - start) / 6e4);
+    assert_eq!(minutes.map(f64::round).collect::<Vec<_>>(), [0., 11., 22.]);
+    assert_eq!(failures(&browser), 0);
+}
+
+#[test]
+fn the_script_is_small() {
+    let script = include_bytes!(concat!(env!("OUT_DIR"), "/replay.js"));
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut gzip, script).unwrap();
+    let bytes = gzip.finish().unwrap().len();
+    assert!((20_000..30_000).contains(&bytes), "{bytes}: docs/replay.md promises less than 30 kB");
+}
+
+#[test]
 fn requests_are_recorded_with_what_came_of_them() {
     let (site, driver) = (Site::start(), Driver::start());
     let browser = driver.browser();

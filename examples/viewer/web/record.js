@@ -10,6 +10,8 @@ import { idle, mode, ratio } from './tag.js';
 const HELD_TIME = 60_000;
 const HELD_EVENTS = 5_000;
 const CUSTOM = 5;
+/** A replay can begin at each snapshot: one at least so often while something happens, in ms. */
+const PICTURES = 600_000;
 /** The session is known for so long, in ms. */
 const CHECKED = 2_000;
 /** Pointer, clicks, touch, dragging: somebody is there. */
@@ -49,6 +51,7 @@ export function start() {
     // What is masked is decided in privacy.js; this is a second lock.
     maskAllInputs: mode != 'mask-sensitive',
     recordAfter: 'DOMContentLoaded',
+    checkoutEveryNms: PICTURES,
     slimDOMOptions: 'all',
     sampling: {
       // pointer.js
