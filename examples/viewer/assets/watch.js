@@ -72,7 +72,7 @@
   // ---- where the playhead is
 
   const seconds = (time) => (time - tab.facts.started) / 1000;
-  const pageAt = (time) => tab.pages.findLast((page) => page.started <= time) ?? tab.pages[0];
+  const pageAt = (time) => tab.facts.pages.findLast((page) => page.started <= time) ?? tab.facts.pages[0];
   const toServer = (time) => time + tab.facts.offset;
   const fromServer = (time) => time - tab.facts.offset;
 
@@ -320,7 +320,7 @@
   async function choose(name, after) {
     const facts = tabs.find((other) => other.pages.some((page) => page.tab === name)) ?? tabs[0];
     if (playing) setPlaying(false);
-    tab = { facts, pages: facts.pages, batches: [], moments: [], idle: [], gaps: [], known: new Map() };
+    tab = { facts, batches: [], moments: [], idle: [], gaps: [], known: new Map() };
     loaded = null;
     const page = facts.pages.find((other) => other.tab === name);
     const time = page && after !== undefined ? page.started + after : undefined;
@@ -339,9 +339,10 @@
   async function fetchNews() {
     const mine = tab;
     let changed = false;
-    for (const page of mine.pages) changed = (await updatePage(mine, page)) || changed;
+    const { pages } = mine.facts;
+    for (const page of pages) changed = (await updatePage(mine, page)) || changed;
     if (!changed) return false;
-    const order = new Map(mine.pages.map((page, n) => [page.tab, n]));
+    const order = new Map(pages.map((page, n) => [page.tab, n]));
     const end = loaded?.of === mine ? mine.batches[loaded.to] : null;
     mine.batches.sort((a, b) => order.get(a.page) - order.get(b.page) || a.sequence - b.sequence);
     // One that came late belongs between others that are on the stage already.
@@ -367,7 +368,7 @@
   async function updatePage(mine, page) {
     const known = mine.known.get(page.tab) ?? { batch: 0, moment: 0, version: -1 };
     if (known.version === page.version) return false;
-    mine.known.set(page.tab, { ...known, version: page.version });
+    mine.known.set(page.tab, known);
     for (let more = true; more;) {
       const index = await json(`/api/replay/${page.tab}?${of}&batch=${known.batch}&moment=${known.moment}`);
       for (const batch of index.batches) mine.batches.push({ ...batch, page: page.tab });
@@ -376,14 +377,15 @@
       known.moment = index.moments.at(-1)?.id ?? known.moment;
       more = index.more;
     }
-    mine.known.set(page.tab, { ...known, version: page.version });
+    // Only now: what could not be fetched is asked for again.
+    known.version = page.version;
     return true;
   }
 
   /** When nobody did anything, and nothing is told of. */
   function idle({ batches, moments, facts }) {
     const busy = batches.flatMap((batch) => batch.active)
-      .concat(tab.pages.map((page) => [page.started, page.started]))
+      .concat(facts.pages.map((page) => [page.started, page.started]))
       .concat(moments.filter(({ seen }) => seen.tag !== 'frames' && seen.tag !== 'vital')
         .map(({ at: time, seen: { tag, payload } }) => [tag === 'toast' ? time - payload.shown : tag === 'request' ? payload.start : time, time]))
       .sort((a, b) => a[0] - b[0]);
@@ -576,14 +578,13 @@
     }
     const facts = tabs.find((other) => other.tab === tab.facts.tab);
     // A page that was thought to follow is open at the same time.
-    const isOther = !facts || tab.pages.some((page, n) => page.tab !== facts.pages[n]?.tab);
+    const isOther = !facts || tab.facts.pages.some((page, n) => page.tab !== facts.pages[n]?.tab);
     if (isOther) {
       const page = pageAt(at);
       return choose(page.tab, at - page.started);
     }
     const offset = tab.facts.offset;
     tab.facts = facts;
-    tab.pages = facts.pages;
     const [more, moved] = [await moreLogs(), offset !== facts.offset];
     if (!(await update()) && (more || moved)) showRows();
     showTabs();
