@@ -36,7 +36,7 @@ pub(super) fn routes(store: Store) -> Router {
 
 /// A number that changes whenever the list may have.
 async fn version(State(store): State<Store>) -> Result<Json<Value>, Problem> {
-    let (_, version) = blocking(move || store.traces("", 0)).await?;
+    let version = blocking(move || store.version()).await?;
     Ok(Json(json!({ "version": version })))
 }
 
@@ -131,8 +131,8 @@ async fn traces(
 }
 
 #[derive(Deserialize)]
-struct OfSession {
-    session: String,
+pub(super) struct OfSession {
+    pub(super) session: String,
 }
 
 #[derive(Deserialize)]

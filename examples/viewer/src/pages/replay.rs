@@ -13,17 +13,14 @@ use crate::blocking;
 use crate::problem::Problem;
 use crate::store::{Index, Store, now};
 
+use super::api::OfSession;
+
 pub(super) fn routes(store: Store) -> Router {
     Router::new()
         .route("/api/replay", get(tabs))
         .route("/api/replay/{tab}", get(index))
         .route("/api/replay/{tab}/events", get(events))
         .with_state(store)
-}
-
-#[derive(Deserialize)]
-struct OfSession {
-    session: String,
 }
 
 async fn tabs(

@@ -92,6 +92,11 @@ pub(crate) enum Detail {
 }
 
 impl Store {
+    /// A number that is larger after every change.
+    pub(crate) fn version(&self) -> Result<i64, StoreError> {
+        version(&self.reader())
+    }
+
     /// The sessions looked for, the latest first, a page at a time.
     pub(crate) fn sessions(&self, query: &Query) -> Result<Page, StoreError> {
         let connection = self.reader();

@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use crate::model::{Attributes, Log, Resource, SESSION_ID, Scope, Span, Trouble, beginning};
 
+use super::find::version;
 use super::schema::NOBODY;
 use super::{Store, StoreError, now};
 
@@ -59,14 +60,10 @@ impl Store {
         let sqlite = |error| E::from(StoreError::Sqlite(error));
         let mut connection = self.writer();
         let transaction = connection.transaction().map_err(sqlite)?;
-        let version = transaction
-            .query_row("SELECT version FROM sessions WHERE id = ?1", [NOBODY], |row| {
-                row.get::<_, i64>(0)
-            })
-            .map_err(sqlite)?;
+        let version = version(&transaction)? + 1;
         let mut batch = Batch {
             transaction,
-            version: version + 1,
+            version,
             arrived: now().nanos(),
             sessions: HashMap::new(),
             resource: None,
