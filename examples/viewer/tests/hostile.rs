@@ -108,21 +108,8 @@ fn no_bomb_asks_for_much_memory() {
 fn many_large_bodies_at_once_are_told_to_come_again() {
     let viewer = Viewer::start(&[]);
     // None of them ends: what they have sent is held.
-    let begun: Vec<_> = (0..5)
-        .map(|_| {
-            let mut stream = TcpStream::connect(&viewer.address).unwrap();
-            write!(
-                stream,
-                "POST /v1/traces HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-protobuf\r\n\
-                 Content-Length: 15728641\r\n\r\n",
-                viewer.address
-            )
-            .unwrap();
-            // The last is refused in the middle.
-            let _ = stream.write_all(&vec![0; 15 << 20]);
-            stream
-        })
-        .collect();
+    let headers = "Content-Type: application/x-protobuf";
+    let begun = viewer.begin(5, "/v1/traces", headers, &vec![0; 15 << 20]);
     let answers = begun.into_iter().map(|mut stream| {
         stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
         let mut answer = [0; 1024];

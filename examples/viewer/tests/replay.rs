@@ -158,21 +158,8 @@ fn what_is_too_large_is_refused_before_and_after_inflating() {
 fn too_much_at_once_is_told_to_come_again() {
     let viewer = Viewer::start(&[]);
     // None of them ends: what they have sent is held.
-    let begun: Vec<_> = (0..40)
-        .map(|_| {
-            let mut stream = TcpStream::connect(&viewer.address).unwrap();
-            write!(
-                stream,
-                "POST /v1/replay HTTP/1.1\r\nHost: {}\r\nOrigin: {ORIGIN}\r\nContent-Type: application/json\r\n\
-                 Content-Length: 2000001\r\n\r\n",
-                viewer.address
-            )
-            .unwrap();
-            // Some are refused in the middle.
-            let _ = stream.write_all(&vec![b' '; 2_000_000]);
-            stream
-        })
-        .collect();
+    let headers = format!("Origin: {ORIGIN}\r\nContent-Type: application/json");
+    let begun = viewer.begin(40, "/v1/replay", &headers, &vec![b' '; 2_000_000]);
     let refused = eventually(|| {
         begun
             .iter()

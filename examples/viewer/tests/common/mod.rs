@@ -4,6 +4,7 @@
 #![allow(dead_code, clippy::expect_used, clippy::panic, clippy::unwrap_used, unreachable_pub)]
 
 use std::io::Write as _;
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -64,6 +65,23 @@ impl Viewer {
         let answer = self.client.get(self.url(path)).send().unwrap();
         assert_eq!(answer.status(), 200, "{path}");
         answer.json().unwrap()
+    }
+
+    /// So many POSTs, each with all of its body but the last byte.
+    pub fn begin(&self, count: usize, path: &str, headers: &str, body: &[u8]) -> Vec<TcpStream> {
+        let begin = || {
+            let mut stream = TcpStream::connect(&self.address).unwrap();
+            let (host, length) = (&self.address, body.len() + 1);
+            write!(
+                stream,
+                "POST {path} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\nContent-Length: {length}\r\n\r\n"
+            )
+            .unwrap();
+            // Some are refused in the middle.
+            let _ = stream.write_all(body);
+            stream
+        };
+        (0..count).map(|_| begin()).collect()
     }
 
     /// The most memory it ever had, in MiB.
